@@ -1,0 +1,123 @@
+/**
+ * Validates options once, at the edge. A `Checker` gathers every problem of an options object, so that a caller is told
+ * all of them at once, and `finish` throws them as one `InvalidOptionError`.
+ */
+import { InvalidOptionError, type Problem } from "./error.js";
+import { nearestName } from "./nearest-name.js";
+import { type Duration, parseBytes, parseDurationMs, type Size } from "./units.js";
+
+export interface NumberRange {
+  readonly minimum: number;
+  readonly maximum?: number;
+  readonly integer?: boolean;
+}
+
+export class Checker {
+  readonly problems: Problem[] = [];
+  readonly #prefix: string;
+
+  constructor(prefix = "") {
+    this.#prefix = prefix;
+  }
+
+  /** Records one problem with the option `name`. */
+  report(name: string, message: string): void {
+    this.problems.push({ where: this.#path(name), message });
+  }
+
+  /** Refuses what is no plain object, and every key that is not in `known`, naming the nearest one that is. */
+  object(name: string, value: unknown, known: readonly string[]): value is Record<string, unknown> {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      this.report(name, `takes an object, got ${describe(value)}`);
+      return false;
+    }
+    for (const key of Object.keys(value)) {
+      if (known.includes(key)) continue;
+      const nearest = nearestName(key, known);
+      const hint = nearest === undefined ? `known: ${known.join(", ")}` : `did you mean "${nearest}"?`;
+      this.report(name === "" ? key : `${name}.${key}`, `unknown option; ${hint}`);
+    }
+    return true;
+  }
+
+  /** A number in a range, or `fallback` where the option is absent. Infinity is taken only where there is no maximum and no `integer`. */
+  number<Fallback>(name: string, value: unknown, range: NumberRange, fallback: Fallback): number | Fallback {
+    if (value === undefined) return fallback;
+    const { minimum, maximum = Number.POSITIVE_INFINITY, integer = false } = range;
+    const inRange =
+      typeof value === "number" && value >= minimum && value <= maximum && (!integer || Number.isSafeInteger(value));
+    if (inRange) return value;
+    const bounds = maximum === Number.POSITIVE_INFINITY ? `from ${minimum}` : `from ${minimum} to ${maximum}`;
+    this.report(name, `takes ${integer ? "an integer" : "a number"} ${bounds}, got ${describe(value)}`);
+    return fallback;
+  }
+
+  boolean<Fallback>(name: string, value: unknown, fallback: Fallback): boolean | Fallback {
+    if (value === undefined) return fallback;
+    if (typeof value === "boolean") return value;
+    this.report(name, `takes true or false, got ${describe(value)}`);
+    return fallback;
+  }
+
+  string<Fallback>(name: string, value: unknown, fallback: Fallback): string | Fallback {
+    if (value === undefined) return fallback;
+    if (typeof value === "string") return value;
+    this.report(name, `takes a string, got ${describe(value)}`);
+    return fallback;
+  }
+
+  oneOf<const Choice extends string, Fallback>(
+    name: string,
+    value: unknown,
+    choices: readonly Choice[],
+    fallback: Fallback,
+  ): Choice | Fallback {
+    if (value === undefined) return fallback;
+    if (typeof value === "string" && (choices as readonly string[]).includes(value)) return value as Choice;
+    this.report(name, `takes one of ${choices.map((choice) => `"${choice}"`).join(", ")}, got ${describe(value)}`);
+    return fallback;
+  }
+
+  /** Milliseconds of a duration option, at least `minimumMs`. */
+  durationMs<Fallback>(name: string, value: unknown, fallback: Fallback, minimumMs = 0): number | Fallback {
+    if (value === undefined) return fallback;
+    try {
+      const milliseconds = parseDurationMs(value as Duration);
+      if (milliseconds >= minimumMs) return milliseconds;
+      this.report(name, `takes at least ${minimumMs / 1000} seconds, got ${describe(value)}`);
+    } catch (error) {
+      this.report(name, (error as Error).message);
+    }
+    return fallback;
+  }
+
+  /** Bytes of a size option, at least `minimumBytes`. */
+  bytes<Fallback>(name: string, value: unknown, fallback: Fallback, minimumBytes = 0): number | Fallback {
+    if (value === undefined) return fallback;
+    try {
+      const bytes = parseBytes(value as Size);
+      if (bytes >= minimumBytes) return bytes;
+      this.report(name, `takes at least ${minimumBytes} bytes, got ${describe(value)}`);
+    } catch (error) {
+      this.report(name, (error as Error).message);
+    }
+    return fallback;
+  }
+
+  /** Throws all that was reported as one `InvalidOptionError`; returns where nothing was. */
+  finish(): void {
+    if (this.problems.length > 0) throw new InvalidOptionError(this.problems);
+  }
+
+  #path(name: string): string {
+    if (this.#prefix === "") return name;
+    return name === "" ? this.#prefix : `${this.#prefix}.${name}`;
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
+  if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "undefined" ? "undefined" : `a value of type ${typeof value}`;
+}

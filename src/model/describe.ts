@@ -1,0 +1,94 @@
+/** Makers of work that is described as data: what runs in a thread, a process, a command or a sandbox. */
+import type { WorkerContext } from "./context.js";
+import { InvalidOptionError } from "./error.js";
+import type { SandboxConfig } from "./sandbox.js";
+import type { CodeWork, CommandOptions, CommandOutput, CommandWork, ProcessWork, ThreadWork } from "./work.js";
+
+/** A function that a module exports for workers. */
+// biome-ignore lint/suspicious/noExplicitAny: any inputs, so that a function of whatever inputs matches
+export type WorkerFunction = (inputs: any, context: WorkerContext) => unknown;
+
+type InputsOf<F extends WorkerFunction> = Parameters<F> extends [] ? unknown : Parameters<F>[0];
+type OutputOf<F extends WorkerFunction> = Awaited<ReturnType<F>>;
+
+/**
+ * An exported function of a module, to run in a warm worker thread.
+ *
+ * @example
+ * import type { clean } from "./tasks.js";
+ * graph.task("clean", { rows }, worker<typeof clean>(new URL("./tasks.js", import.meta.url), "clean"));
+ *
+ * @param module `file:` URL of an ECMAScript or CommonJS module that Node can load as it is.
+ * @throws InvalidOptionError where the URL is none of a file or the name is empty.
+ */
+export function worker<F extends WorkerFunction = WorkerFunction>(
+  module: URL | string,
+  exportName: string,
+  options: { readonly transfer?: readonly ArrayBuffer[] } = {},
+): ThreadWork<InputsOf<F>, OutputOf<F>> {
+  const work = {
+    kind: "thread",
+    module: moduleHref("worker", module),
+    exportName: checkExport("worker", exportName),
+  } as const;
+  return options.transfer === undefined ? work : { ...work, transfer: options.transfer };
+}
+
+/** The same as `worker()`, in a warm child process of its own: a crash or a leak cannot reach this process. */
+export function subprocess<F extends WorkerFunction = WorkerFunction>(
+  module: URL | string,
+  exportName: string,
+): ProcessWork<InputsOf<F>, OutputOf<F>> {
+  return {
+    kind: "process",
+    module: moduleHref("subprocess", module),
+    exportName: checkExport("subprocess", exportName),
+  };
+}
+
+/** A program and its arguments: `command(["git", "log", "-1"], { output: "text" })`. No shell reads them unless `shell` is true. */
+export function command(
+  argv: readonly string[],
+  options: CommandOptions & { readonly output: "text" },
+): CommandWork<unknown, string>;
+export function command(
+  argv: readonly string[],
+  options: CommandOptions & { readonly output: "json" },
+): CommandWork<unknown, unknown>;
+export function command(argv: readonly string[], options?: CommandOptions): CommandWork<unknown, CommandOutput>;
+export function command(argv: readonly string[], options: CommandOptions = {}): CommandWork<unknown, unknown> {
+  const valid =
+    Array.isArray(argv) && argv.length > 0 && argv.every((part) => typeof part === "string" && !part.includes("\0"));
+  if (!valid || argv[0] === "")
+    throw invalid("command.argv", "takes an array of strings without NUL, the program first");
+  return { kind: "command", argv: [...argv], options };
+}
+
+/** Source code to run in a sandbox: `code("python", "result = sum(inputs['numbers'])")`. */
+export function code(language: string, source: string, sandbox?: SandboxConfig): CodeWork<unknown, unknown> {
+  if (typeof language !== "string" || language === "") throw invalid("code.language", "takes the name of a language");
+  if (typeof source !== "string") throw invalid("code.source", "takes source text");
+  return sandbox === undefined ? { kind: "code", language, source } : { kind: "code", language, source, sandbox };
+}
+
+function moduleHref(maker: string, module: URL | string): string {
+  try {
+    const url = new URL(module);
+    if (url.protocol === "file:") return url.href;
+  } catch {
+    // Told below, with what was given.
+  }
+  throw invalid(
+    `${maker}.module`,
+    `takes a file: URL such as new URL("./tasks.js", import.meta.url), got ${String(module)}`,
+  );
+}
+
+function checkExport(maker: string, exportName: string): string {
+  if (typeof exportName === "string" && exportName !== "") return exportName;
+  throw invalid(`${maker}.exportName`, "takes the name of an export");
+}
+
+function invalid(where: string, message: string): InvalidOptionError {
+  return new InvalidOptionError([{ where, message }]);
+}

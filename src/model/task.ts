@@ -1,0 +1,80 @@
+/** A task as a caller writes it. `graph.ts` validates tasks and `core/plan.ts` compiles them. */
+import type { ExecutionResult } from "./result.js";
+import type { Duration, Size } from "./units.js";
+import type { Inputs, Work } from "./work.js";
+
+/** When a task starts, once all that it depends on has ended. */
+export type TriggerRule =
+  /** Every dependency succeeded; otherwise it is skipped. The default. */
+  | "all-succeeded"
+  /** However they ended. */
+  | "all-done"
+  /** At least one failed, timed out or was cancelled, or was skipped for such a one; otherwise it is skipped. */
+  | "any-failed";
+
+/** How often and when a failed or timed-out attempt is tried again. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included, from 1. */
+  readonly attempts: number;
+  /** Wait before the second attempt; each later one is `factor` times as long. Default 1 s. */
+  readonly delay?: Duration;
+  /** Default 2. 1 keeps the delay constant. */
+  readonly factor?: number;
+  /** No delay is longer than this. Default 60 s. */
+  readonly maxDelay?: Duration;
+  /** Draws each delay evenly from 0 to its length ("full jitter", Brooker 2015), so that many failures do not come back at once. Default `true`. */
+  readonly jitter?: boolean;
+  /** Says whether this failure is worth another try. Default: every one is. */
+  readonly retryIf?: (error: Error, attempt: number) => boolean;
+}
+
+/** What an attempt holds while it runs. */
+export interface TaskResources {
+  /** CPU cores; fractions are taken to a thousandth. Default 0: not counted. */
+  readonly cpu?: number;
+  /** Memory. Default 0: not counted. */
+  readonly memory?: Size;
+  /** Any other resource that `resourceLimits` names: `{ gpu: 1 }`. */
+  readonly [resource: string]: number | string | undefined;
+}
+
+/** What `when` is asked with. */
+export interface ConditionContext {
+  readonly taskId: string;
+  /** The result of a direct dependency. */
+  result(taskId: string): ExecutionResult;
+  output(taskId: string): unknown;
+}
+
+/** The options that every way of adding a task takes. */
+export interface TaskOptions {
+  /** What kind of task this is, for metrics and history. Default: the id up to the first `[`, `#` or `:`. */
+  readonly name?: string;
+  /** Tasks that must have ended before, besides those that inputs come from. */
+  readonly dependsOn?: readonly string[];
+  /** Higher starts first. An integer from -1,000,000 to 1,000,000. Default 0. */
+  readonly priority?: number;
+  /** Retries after the first attempt, with the default delays, or a policy. Default 0. */
+  readonly retries?: number | RetryPolicy;
+  /** Limit of one attempt, from its start. Default: the executor's `taskTimeout`. */
+  readonly timeout?: Duration;
+  /** Limit of the whole task, retries and delays included, from its first start. */
+  readonly totalTimeout?: Duration;
+  readonly resources?: TaskResources;
+  readonly trigger?: TriggerRule;
+  /** Asked when the task could start; `false`, or text that says why not, skips it. A throw fails it. */
+  readonly when?: (context: ConditionContext) => boolean | string | PromiseLike<boolean | string>;
+  /** How long the task is thought to run. Tasks on the longest remaining path start first. */
+  readonly expectedDuration?: Duration;
+}
+
+/** One unit of work, with an id that is unique in its graph. */
+export interface Task<Output = unknown> extends TaskOptions {
+  /** 1 to 500 characters. */
+  readonly id: string;
+  readonly run: Work<never, Output> | Work<Inputs, Output>;
+  /** Outputs of other tasks, by the name under which `run` is given them; each is a dependency too. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** Constant inputs, by name. */
+  readonly with?: Inputs;
+}

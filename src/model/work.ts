@@ -1,0 +1,91 @@
+/** What a task does, as data: a function in this process, or a description that a runner carries out elsewhere. */
+import type { TaskContext } from "./context.js";
+import type { SandboxConfig } from "./sandbox.js";
+import type { Size } from "./units.js";
+
+/** Inputs of a task: outputs of other tasks and constants, by name. */
+export type Inputs = Readonly<Record<string, unknown>>;
+
+/** A task's function: it is given its inputs by name, and the context of the attempt. */
+export type TaskFunction<In = Inputs, Out = unknown> = (inputs: In, context: TaskContext) => Out | PromiseLike<Out>;
+
+declare const workTypes: unique symbol;
+
+/** Carries the types of inputs and output through a description; never present at run time. */
+export interface WorkTypes<In, Out> {
+  readonly [workTypes]?: (inputs: In) => Out;
+}
+
+/** An exported function of a module, run in a warm worker thread. Made by `worker()`. */
+export interface ThreadWork<In = never, Out = unknown> extends WorkTypes<In, Out> {
+  readonly kind: "thread";
+  /** URL of the module (`file:`), as text. */
+  readonly module: string;
+  readonly exportName: string;
+  /** Buffers among the task's constant inputs that are moved to the worker instead of copied. */
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
+/** An exported function of a module, run in a warm child process. Made by `subprocess()`. */
+export interface ProcessWork<In = never, Out = unknown> extends WorkTypes<In, Out> {
+  readonly kind: "process";
+  readonly module: string;
+  readonly exportName: string;
+}
+
+/** A program with arguments. Made by `command()`. */
+export interface CommandWork<In = never, Out = CommandOutput> extends WorkTypes<In, Out> {
+  readonly kind: "command";
+  /** Program and arguments, or one line for the shell where `shell` is true. */
+  readonly argv: readonly string[];
+  readonly options: CommandOptions;
+}
+
+export interface CommandOptions {
+  /** Working directory. Default: the process's own. */
+  readonly cwd?: string;
+  /** Variables to set. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Names of variables of this process that the command sees. Default `PATH`, `HOME`, `LANG`, `TMPDIR`, `TZ`. */
+  readonly inheritEnv?: readonly string[];
+  /** Text or bytes written to the command's standard input, which is then closed. Default: empty. */
+  readonly stdin?: string | Uint8Array;
+  /** Run `argv[0]` by `/bin/sh -c`. Default `false`. */
+  readonly shell?: boolean;
+  /** Most bytes kept of each of standard output and standard error. More ends the attempt (`onOutputLimit: "fail"`) or is dropped. Default 16 MiB. */
+  readonly maxOutput?: Size;
+  readonly onOutputLimit?: "fail" | "truncate";
+  /** Exit codes that are a success. Default `[0]`. */
+  readonly successCodes?: readonly number[];
+  /** Seconds between SIGTERM and SIGKILL when the attempt is aborted. Default 2. */
+  readonly killGrace?: number;
+  /** What the task's output is: everything (`"result"`, default), standard output as text without its last newline, or parsed as JSON. */
+  readonly output?: "result" | "text" | "json";
+}
+
+/** What a command gave. */
+export interface CommandOutput {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Whether output beyond `maxOutput` was dropped. */
+  readonly truncated: boolean;
+}
+
+/** Source code that nobody trusts, run in a sandbox. Made by `code()`. */
+export interface CodeWork<In = never, Out = unknown> extends WorkTypes<In, Out> {
+  readonly kind: "code";
+  readonly language: string;
+  readonly source: string;
+  readonly sandbox?: SandboxConfig;
+}
+
+/** Work that is described as data. `kind` names the runner that carries it out. */
+export type DescribedWork<In = never, Out = unknown> =
+  | ThreadWork<In, Out>
+  | ProcessWork<In, Out>
+  | CommandWork<In, Out>
+  | CodeWork<In, Out>;
+
+/** Anything that a task can do. */
+export type Work<In = never, Out = unknown> = TaskFunction<In, Out> | DescribedWork<In, Out>;
