@@ -1,6 +1,7 @@
 /** What a task does, as data: a function in this process, or a description that a runner carries out elsewhere. */
 import type { TaskContext } from "./context.js";
 import type { SandboxConfig } from "./sandbox.js";
+import type { ConditionContext } from "./task.js";
 import type { Size } from "./units.js";
 
 /** Inputs of a task: outputs of other tasks and constants, by name. */
@@ -87,5 +88,20 @@ export type DescribedWork<In = never, Out = unknown> =
   | CommandWork<In, Out>
   | CodeWork<In, Out>;
 
+/** Work that is known only when the task starts, because it is made from what other tasks gave. Made by `deferred()`. */
+export interface DeferredWork<In = never, Out = unknown> extends WorkTypes<In, Out> {
+  readonly kind: "deferred";
+  /** Asked once for each attempt, when it starts. A throw fails the attempt. */
+  readonly resolve: (context: ConditionContext) => ResolvedWork | PromiseLike<ResolvedWork>;
+  /** Turns what the work gave into the task's output. */
+  readonly finish?: (output: unknown, context: ConditionContext) => Out | PromiseLike<Out>;
+}
+
+export interface ResolvedWork {
+  readonly work: DescribedWork;
+  /** Inputs besides the task's own. */
+  readonly with?: Inputs;
+}
+
 /** Anything that a task can do. */
-export type Work<In = never, Out = unknown> = TaskFunction<In, Out> | DescribedWork<In, Out>;
+export type Work<In = never, Out = unknown> = TaskFunction<In, Out> | DescribedWork<In, Out> | DeferredWork<In, Out>;

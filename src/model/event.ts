@@ -1,0 +1,116 @@
+/**
+ * What happens in a run, in order. The monitor, journal, command line, web page and traces read these events and
+ * nothing else. Every event carries when it happened (`at`, milliseconds since the epoch) and its place in the run
+ * (`sequence`, from 0 without a gap).
+ */
+import type { ExecutionResult, FailureReason, TaskStatus } from "./result.js";
+
+interface EventBase {
+  readonly sequence: number;
+  readonly at: number;
+  readonly runId: string;
+}
+
+interface RunLevel extends EventBase {
+  readonly taskId?: undefined;
+}
+
+interface TaskLevel extends EventBase {
+  readonly taskId: string;
+  /** Kind of task, as in `TaskOptions.name`. */
+  readonly name: string;
+}
+
+interface AttemptLevel extends TaskLevel {
+  /** 1 for the first. */
+  readonly attempt: number;
+}
+
+export interface RunStartedEvent extends RunLevel {
+  readonly type: "run-started";
+  readonly graph: string;
+  readonly taskCount: number;
+}
+
+/** A running task has added tasks. */
+export interface TasksAddedEvent extends TaskLevel {
+  readonly type: "tasks-added";
+  readonly taskIds: readonly string[];
+}
+
+/** All that the task waited for has ended (or its retry delay has): it starts as soon as the limits allow. */
+export interface TaskReadyEvent extends TaskLevel {
+  readonly type: "task-ready";
+}
+
+export interface AttemptStartedEvent extends AttemptLevel {
+  readonly type: "attempt-started";
+  readonly workerId: string;
+}
+
+export interface AttemptProgressEvent extends AttemptLevel {
+  readonly type: "attempt-progress";
+  readonly value: unknown;
+}
+
+export interface AttemptLogEvent extends AttemptLevel {
+  readonly type: "attempt-log";
+  readonly stream: "stdout" | "stderr" | "log";
+  readonly text: string;
+}
+
+/** One attempt is over; the task may go on with another one. */
+export interface AttemptEndedEvent extends AttemptLevel {
+  readonly type: "attempt-ended";
+  readonly outcome: "succeeded" | "failed" | "timed-out" | "cancelled" | "lost";
+  readonly workerId: string;
+  /** Seconds that the attempt ran. */
+  readonly executionTime: number;
+  readonly error?: Error;
+  readonly reason?: FailureReason;
+  /** When the next attempt may start, milliseconds since the epoch; absent where there is none. */
+  readonly retryAt?: number;
+}
+
+/** The task waits for tasks that it added, and holds neither slot nor resources meanwhile. */
+export interface TaskSuspendedEvent extends TaskLevel {
+  readonly type: "task-suspended";
+}
+
+export interface TaskResumedEvent extends TaskLevel {
+  readonly type: "task-resumed";
+}
+
+/** The task's one end. */
+export interface TaskEndedEvent extends TaskLevel {
+  readonly type: "task-ended";
+  readonly status: TaskStatus;
+  readonly result: ExecutionResult;
+}
+
+export interface CancelRequestedEvent extends RunLevel {
+  readonly type: "cancel-requested";
+  readonly by: "caller" | "fail-fast" | "shutdown";
+  readonly message: string;
+}
+
+export interface RunEndedEvent extends RunLevel {
+  readonly type: "run-ended";
+  readonly counts: Readonly<Record<TaskStatus, number>>;
+  /** Seconds from the start of the run to its end. */
+  readonly duration: number;
+}
+
+export type RunEvent =
+  | RunStartedEvent
+  | TasksAddedEvent
+  | TaskReadyEvent
+  | AttemptStartedEvent
+  | AttemptProgressEvent
+  | AttemptLogEvent
+  | AttemptEndedEvent
+  | TaskSuspendedEvent
+  | TaskResumedEvent
+  | TaskEndedEvent
+  | CancelRequestedEvent
+  | RunEndedEvent;
