@@ -1,0 +1,38 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+/** Runs a compiled script of this package in a fresh process, and gives the JSON of its last line. */
+export async function measureInProcess<T>(
+  script: string,
+  args: readonly string[],
+  options: { readonly timeoutSeconds: number },
+): Promise<T | { readonly failed: string }> {
+  const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
+  const child = spawn(process.execPath, ["--expose-gc", path, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr = (stderr + chunk).slice(-10_000);
+  });
+  let overTime = false;
+  const timer = setTimeout(() => {
+    overTime = true;
+    child.kill("SIGKILL");
+  }, options.timeoutSeconds * 1000);
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  clearTimeout(timer);
+  if (overTime) return { failed: `over ${options.timeoutSeconds} s` };
+  if (exitCode !== 0) return { failed: reasonIn(stderr) };
+  return JSON.parse(stdout.trimEnd().split("\n").at(-1)!) as T;
+}
+
+function reasonIn(stderr: string): string {
+  const line = stderr.split("\n").find((text) => /Error|FATAL/.test(text)) ?? stderr.trim().split("\n").at(-1) ?? "";
+  return line.trim().slice(0, 160) || "ended without a word";
+}

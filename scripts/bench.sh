@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Runs the benchmarks: `npm run bench`, or some of them: `npm run bench -- graphs pool`.
+# The peers that they compare with are installed into bench/ the first time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ ! -d bench/node_modules ] || [ bench/package-lock.json -nt bench/node_modules ]; then
+  npm ci --prefix bench
+  touch bench/node_modules
+fi
+# Figures are worth having while something elsewhere does not type-check; the compiler emits all the same.
+for project in tsconfig.build.json bench/tsconfig.json; do
+  npx tsc -p "$project" || echo "bench: type errors in $project, see above; measuring what was emitted" >&2
+done
+exec node bench/.out/main.js "$@"
