@@ -6,6 +6,8 @@
  * (where it is one of ours or one of the language's), name, message, stack, cause, code and own enumerable fields.
  */
 
+import type { FailureReason } from "./result.js";
+
 /** Stable identifiers of the engine's own errors. */
 export type ErrorCode =
   | "INVALID_OPTION"
@@ -37,11 +39,19 @@ export type ErrorCode =
 /** An error of the engine, told by its `code`. */
 export class OrchestratorError extends Error {
   readonly code: ErrorCode;
+  /** What happened to the task, as data, where the error is a task's. */
+  declare readonly reason?: FailureReason;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
-    this.name = "OrchestratorError";
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; reason?: FailureReason } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Object.defineProperty(this, "name", {
+      value: "OrchestratorError",
+      writable: true,
+      configurable: true,
+      enumerable: false,
+    });
     this.code = code;
+    if (options.reason !== undefined) this.reason = options.reason;
   }
 }
 

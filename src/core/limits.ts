@@ -1,0 +1,95 @@
+/** The resources that a run may use at once, by name, in whole units so that sums are exact. */
+import type { TaskResources } from "../model/task.js";
+import { parseBytes } from "../model/units.js";
+import type { Demand, Limits } from "./plan.js";
+import { emptyDemand } from "./plan.js";
+
+/** Resource 0 is CPU in thousandths of a core, 1 is memory in bytes, the rest are custom, in thousandths. */
+export const cpuResource = 0;
+export const memoryResource = 1;
+
+export interface NamedLimits extends Limits {
+  readonly names: readonly string[];
+}
+
+/** `Infinity` is no limit. */
+export function makeLimits(
+  slots: number,
+  cpuCores: number,
+  memoryBytes: number,
+  custom: Readonly<Record<string, number>>,
+): NamedLimits {
+  const names = Object.keys(custom);
+  return {
+    slots,
+    names: ["cpu", "memory", ...names],
+    capacities: [toThousandths(cpuCores), memoryBytes, ...names.map((name) => toThousandths(custom[name]!))],
+  };
+}
+
+function toThousandths(amount: number): number {
+  return amount === Number.POSITIVE_INFINITY ? amount : Math.round(amount * 1000);
+}
+
+/** Turns declared resources into demands, one object for each distinct demand. */
+export class DemandReader {
+  readonly demands: Demand[] = [emptyDemand];
+  readonly #limits: NamedLimits;
+  readonly #known = new Map<string, number>([["", 0]]);
+
+  constructor(limits: NamedLimits) {
+    this.#limits = limits;
+  }
+
+  /** Index of the task's demand; `report` is told of every resource that is unknown, malformed or beyond the limits. */
+  read(resources: TaskResources, report: (message: string) => void): number {
+    const indexes: number[] = [];
+    const amounts: number[] = [];
+    for (const [name, declared] of Object.entries(resources)) {
+      if (declared === undefined) continue;
+      const amount = this.#amountOf(name, declared, report);
+      if (amount === undefined || amount === 0) continue;
+      indexes.push(this.#limits.names.indexOf(name));
+      amounts.push(amount);
+    }
+    const key = indexes.map((resource, position) => `${resource}:${amounts[position]}`).join();
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const index = this.demands.push({ resources: indexes, amounts }) - 1;
+    this.#known.set(key, index);
+    return index;
+  }
+
+  #amountOf(name: string, declared: number | string, report: (message: string) => void): number | undefined {
+    const resource = this.#limits.names.indexOf(name);
+    if (resource < 0) {
+      report(
+        `asks for the resource "${name}", which resourceLimits does not name; known: ${this.#limits.names.join(", ")}`,
+      );
+      return undefined;
+    }
+    const amount = this.#parse(name, declared, report);
+    const capacity = this.#limits.capacities[resource]!;
+    if (amount === undefined || amount <= capacity) return amount;
+    const scale = resource === memoryResource ? 1 : 1000;
+    const unit = resource === memoryResource ? " bytes" : "";
+    report(
+      `asks for ${amount / scale}${unit} of ${name}, but the limit is ${capacity / scale}${unit}: it could never start`,
+    );
+    return undefined;
+  }
+
+  #parse(name: string, declared: number | string, report: (message: string) => void): number | undefined {
+    if (name === "memory") {
+      try {
+        return parseBytes(declared);
+      } catch (error) {
+        report(`resources.memory: ${(error as Error).message}`);
+        return undefined;
+      }
+    }
+    if (typeof declared === "number" && declared >= 0 && declared <= 1e9) return Math.round(declared * 1000);
+    report(`resources.${name}: takes a number from 0 to 1e9, got ${JSON.stringify(declared)}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,574 @@
+/**
+ * The pure scheduler: a state machine that is told what happened (`SchedulerEvent`) and answers what to do
+ * (`SchedulerEffect`). It reads no clock, makes no random number, awaits nothing and touches nothing outside, so the
+ * same events always give the same effects, and the same core drives real runs, simulations and tests.
+ *
+ *     waiting -> [deciding] -> ready -> running -> succeeded
+ *                                ^        |  \-> suspended -> resuming -> running
+ *                                |        |-> aborting -> timed-out | cancelled | delayed
+ *                                |        '-> failed | delayed
+ *                                '--------------------- delayed
+ *     any state but an end -> cancelled, and waiting or deciding -> skipped
+ *
+ * Each move is a function with the move in its name. A move that ends a task goes through `#end`, which tells the
+ * dependents; a cascade of skips is a work list, not recursion, so that a chain of a million tasks is no danger.
+ * Every event is followed by `#settle`: start what fits, name the next wake-up, notice the end of the run.
+ */
+import { assertNever } from "../model/assert-never.js";
+import { Admission } from "./admission.js";
+import type { CancelCause, EndReason, SchedulerEffect } from "./effect.js";
+import type { SchedulerEvent } from "./event.js";
+import type { Demand, Limits, Plan, TaskDefinition } from "./plan.js";
+import { type Policy, retryDelayMs, Trigger } from "./policy.js";
+import { type EndState, isEnd, stateName, statusOf, TaskState } from "./task-state.js";
+import { TaskTable } from "./task-table.js";
+import { TimerHeap } from "./timer-heap.js";
+
+export interface SchedulerOptions {
+  readonly limits: Limits;
+  readonly failurePolicy: "continue" | "fail-fast";
+  /** Whether all tasks are in the plan; `false` keeps the run open until `input-closed`. Default `true`. */
+  readonly inputClosed?: boolean;
+  /** Whether `task-ready` effects are wanted. Default `false`. */
+  readonly observed?: boolean;
+}
+
+type AbortCause =
+  | { readonly kind: "timeout"; readonly scope: "attempt" | "total" }
+  | { readonly kind: "cancelled"; readonly by: CancelCause };
+
+export class Scheduler {
+  readonly table: TaskTable;
+  readonly admission: Admission;
+  readonly #failFast: boolean;
+  observed: boolean;
+  readonly #timers = new TimerHeap();
+  #armedFor = Number.POSITIVE_INFINITY;
+  /** Whether no task of the plan has a policy that matters to a start or an end. */
+  readonly #plain: boolean;
+  /** Why attempts are being aborted. */
+  readonly #aborts = new Map<number, AbortCause>();
+  /** Aborting attempts that were suspended and so hold nothing. */
+  readonly #empty = new Set<number>();
+  /** Tasks to end, with why: the work list of a cascade. */
+  readonly #toEnd: { task: number; state: EndState; reason: EndReason }[] = [];
+  #cancelledBy: CancelCause | undefined;
+  #live: number;
+  #started = false;
+  #ended = false;
+  #inputClosed: boolean;
+  #effects: SchedulerEffect[] = [];
+
+  constructor(plan: Plan, options: SchedulerOptions) {
+    this.table = new TaskTable(plan);
+    this.admission = new Admission(plan, options.limits, this.table.before, this.table.outranks);
+    this.#failFast = options.failurePolicy === "fail-fast";
+    this.#inputClosed = options.inputClosed ?? true;
+    this.observed = options.observed ?? false;
+    this.#live = plan.count;
+    this.#plain = plan.policies.length === 1 && isPlain(plan.policies[0]!);
+  }
+
+  /** Tasks that have not ended. */
+  get live(): number {
+    return this.#live;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Takes one event and appends what is to be done to `effects`. */
+  handle(event: SchedulerEvent, effects: SchedulerEffect[]): void {
+    this.#effects = effects;
+    this.#apply(event);
+    if (this.#toEnd.length > 0) this.#endAll(event.at);
+    this.#settle(event.at);
+  }
+
+  #apply(event: SchedulerEvent): void {
+    switch (event.type) {
+      case "attempt-succeeded":
+        if (this.#isCurrent(event.task, event.attempt)) this.#attemptSucceeded(event.task, event.at);
+        return;
+      case "attempt-failed":
+        if (this.#isCurrent(event.task, event.attempt))
+          this.#attemptFailed(event.task, event.at, event.retryable, event.random);
+        return;
+      case "attempt-lost":
+        if (this.#isCurrent(event.task, event.attempt)) this.#attemptLost(event.task, event.at, event.random);
+        return;
+      case "attempt-stopped":
+        if (this.#isCurrent(event.task, event.attempt))
+          this.#attemptStopped(event.task, event.at, event.retryable, event.random);
+        return;
+      case "attempt-started":
+        if (this.#isCurrent(event.task, event.attempt) && this.table.state[event.task] === TaskState.running)
+          this.#startClock(event.task, event.at);
+        return;
+      case "condition-decided":
+        if (this.table.state[event.task] === TaskState.deciding) this.#decided(event.task, event.verdict, event.at);
+        return;
+      case "clock-reached":
+        this.#clockReached(event.at);
+        return;
+      case "tasks-added":
+        this.#add(event.tasks, event.parent, event.at);
+        return;
+      case "task-suspended":
+        if (this.table.state[event.task] === TaskState.running) this.#runningToSuspended(event.task);
+        return;
+      case "resume-requested":
+        if (this.table.state[event.task] === TaskState.suspended) this.#suspendedToResuming(event.task);
+        return;
+      case "task-cancelled":
+        if (!isEnd(this.table.state[event.task]!)) this.#cancel(event.task, "caller");
+        return;
+      case "run-cancelled":
+        this.#cancelAll(event.by);
+        return;
+      case "run-started":
+        this.#start(event.at);
+        return;
+      case "input-closed":
+        this.#inputClosed = true;
+        return;
+      default:
+        assertNever(event);
+    }
+  }
+
+  /** Starts what fits, names the next wake-up, and notices the end of the run. */
+  #settle(at: number): void {
+    for (let task = this.admission.next(); task >= 0; task = this.admission.next()) {
+      if (this.table.state[task] === TaskState.resuming) this.#resumingToRunning(task);
+      else this.#readyToRunning(task, at);
+    }
+    const wake = this.#timers.firstTime();
+    if (wake < this.#armedFor) {
+      this.#armedFor = wake;
+      this.#effects.push({ type: "wake-at", at: wake });
+    }
+    if (this.#live === 0 && this.#started && this.#inputClosed && !this.#ended) {
+      this.#ended = true;
+      this.#effects.push({ type: "run-ended", at });
+    }
+  }
+
+  /** Whether the attempt is the task's last and has not ended: anything else comes too late and is dropped. */
+  #isCurrent(task: number, attempt: number): boolean {
+    const state = this.table.state[task]!;
+    const active =
+      state === TaskState.running ||
+      state === TaskState.aborting ||
+      state === TaskState.suspended ||
+      state === TaskState.resuming;
+    return active && this.table.attempts[task] === attempt;
+  }
+
+  #start(at: number): void {
+    this.#started = true;
+    for (let task = 0; task < this.table.planCount; task++) {
+      if (this.table.waitingOn[task] === 0 && this.table.state[task] === TaskState.waiting)
+        this.#dependenciesEnded(task, at);
+    }
+  }
+
+  // Moves towards a start.
+
+  #dependenciesEnded(task: number, at: number): void {
+    if (this.#plain && task < this.table.planCount) {
+      this.#toReady(task, at);
+      return;
+    }
+    const policy = this.table.policy(task);
+    if (policy.trigger === Trigger.anyFailed && !this.#anyTainted(task))
+      this.#toEnd.push({ task, state: TaskState.skipped, reason: { kind: "trigger" } });
+    else if (policy.conditional) this.#waitingToDeciding(task);
+    else this.#toReady(task, at);
+  }
+
+  #anyTainted(task: number): boolean {
+    for (const dependency of this.table.dependenciesOf(task)) if (this.table.tainted.has(dependency)) return true;
+    return false;
+  }
+
+  #waitingToDeciding(task: number): void {
+    this.table.state[task] = TaskState.deciding;
+    this.#effects.push({ type: "decide", task });
+  }
+
+  #decided(task: number, verdict: "run" | "skip" | "error", at: number): void {
+    if (verdict === "run") this.#toReady(task, at);
+    else if (verdict === "skip") this.#toEnd.push({ task, state: TaskState.skipped, reason: { kind: "condition" } });
+    else this.#toEnd.push({ task, state: TaskState.failed, reason: { kind: "condition-error" } });
+  }
+
+  #toReady(task: number, at: number): void {
+    this.table.state[task] = TaskState.ready;
+    this.table.readyAt[task] = at;
+    this.admission.push(task);
+    if (this.observed) this.#effects.push({ type: "task-ready", task, at });
+  }
+
+  #readyToRunning(task: number, at: number): void {
+    const { table } = this;
+    table.state[task] = TaskState.running;
+    const attempt = ++table.attempts[task]!;
+    if (attempt === 2) table.firstStartedAt.set(task, table.startedAt[task]!);
+    table.startedAt[task] = at;
+    if (!this.#plain || task >= table.planCount) {
+      const policy = table.policy(task);
+      if (policy.reportsStart) this.#timers.delete(task);
+      else this.#setDeadline(task, policy, at);
+    }
+    this.#effects.push({ type: "start-attempt", task, attempt });
+  }
+
+  /** The attempt of a runner that reports its start begins: what went before was queueing. */
+  #startClock(task: number, at: number): void {
+    this.table.startedAt[task] = at;
+    this.#setDeadline(task, this.table.policy(task), at);
+  }
+
+  #setDeadline(task: number, policy: Policy, at: number): void {
+    const deadline = Math.min(at + policy.timeoutMs, this.#totalDeadline(task, policy));
+    if (deadline < Number.POSITIVE_INFINITY) this.#timers.set(task, deadline);
+  }
+
+  #totalDeadline(task: number, policy: Policy): number {
+    if (policy.totalTimeoutMs === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+    return (this.table.firstStartedAt.get(task) ?? this.table.startedAt[task]!) + policy.totalTimeoutMs;
+  }
+
+  // Moves of a running attempt.
+
+  #attemptSucceeded(task: number, at: number): void {
+    if (this.table.state[task] === TaskState.aborting) {
+      this.#attemptStopped(task, at, false, 0);
+      return;
+    }
+    this.#leaveAttempt(task);
+    this.#end(task, TaskState.succeeded, undefined, at);
+  }
+
+  #attemptFailed(task: number, at: number, retryable: boolean, random: number): void {
+    if (this.table.state[task] === TaskState.aborting) {
+      this.#attemptStopped(task, at, retryable, random);
+      return;
+    }
+    this.#leaveAttempt(task);
+    this.#retryOrEnd(task, at, retryable, random, TaskState.failed, { kind: "attempt" });
+  }
+
+  #attemptLost(task: number, at: number, random: number): void {
+    if (this.table.state[task] === TaskState.aborting) {
+      this.#attemptStopped(task, at, true, random);
+      return;
+    }
+    const losses = this.table.losses.get(task) ?? 0;
+    if (losses > 0) {
+      this.#attemptFailed(task, at, true, random);
+      return;
+    }
+    this.table.losses.set(task, 1);
+    this.#leaveAttempt(task);
+    this.#effects.push({
+      type: "retry-scheduled",
+      task,
+      attempt: this.table.attempts[task]!,
+      retryAt: at,
+      charged: false,
+    });
+    this.#toReady(task, at);
+  }
+
+  #attemptStopped(task: number, at: number, retryable: boolean, random: number): void {
+    const cause = this.#aborts.get(task) ?? { kind: "cancelled", by: "shutdown" };
+    const { timeoutMs, totalTimeoutMs } = this.table.policy(task);
+    this.#leaveAttempt(task);
+    if (cause.kind === "cancelled") this.#toEnd.push({ task, state: TaskState.cancelled, reason: cause });
+    else if (cause.scope === "total")
+      this.#toEnd.push({ task, state: TaskState.timedOut, reason: { ...cause, limitMs: totalTimeoutMs } });
+    else this.#retryOrEnd(task, at, retryable, random, TaskState.timedOut, { ...cause, limitMs: timeoutMs });
+  }
+
+  /** Gives back all that the attempt held. */
+  #leaveAttempt(task: number): void {
+    const state = this.table.state[task];
+    if (state === TaskState.running) this.admission.release(task);
+    else if (state === TaskState.resuming) this.admission.remove(task);
+    else if (state === TaskState.aborting) {
+      this.#aborts.delete(task);
+      if (!this.#empty.delete(task)) this.admission.release(task);
+    }
+    if (this.#timers.size > 0) this.#timers.delete(task);
+  }
+
+  #retryOrEnd(task: number, at: number, retryable: boolean, random: number, state: EndState, reason: EndReason): void {
+    const policy = this.table.policy(task);
+    const failures = this.table.attempts[task]! - (this.table.losses.get(task) ?? 0);
+    const retryAt = at + retryDelayMs(policy, failures, random);
+    // A delay that would outlast the total limit is not waited for: the failure is told now.
+    const again =
+      retryable &&
+      failures < policy.maxAttempts &&
+      retryAt < this.#totalDeadline(task, policy) &&
+      this.#cancelledBy !== "caller";
+    if (again) this.#toDelayed(task, at, retryAt, policy);
+    else this.#toEnd.push({ task, state, reason });
+  }
+
+  #toDelayed(task: number, at: number, retryAt: number, policy: Policy): void {
+    this.#cancelChildren(task);
+    this.#effects.push({ type: "retry-scheduled", task, attempt: this.table.attempts[task]!, retryAt, charged: true });
+    if (retryAt <= at) {
+      this.#toReady(task, at);
+      this.#setTotalDeadline(task, policy);
+      return;
+    }
+    this.table.state[task] = TaskState.delayed;
+    this.#timers.set(task, retryAt);
+  }
+
+  #delayedToReady(task: number, at: number): void {
+    this.#toReady(task, at);
+    this.#setTotalDeadline(task, this.table.policy(task));
+  }
+
+  #setTotalDeadline(task: number, policy: Policy): void {
+    const deadline = this.#totalDeadline(task, policy);
+    if (deadline < Number.POSITIVE_INFINITY) this.#timers.set(task, deadline);
+  }
+
+  #runningToSuspended(task: number): void {
+    this.table.state[task] = TaskState.suspended;
+    this.admission.release(task);
+  }
+
+  #suspendedToResuming(task: number): void {
+    this.table.state[task] = TaskState.resuming;
+    this.admission.pushResuming(task);
+  }
+
+  #resumingToRunning(task: number): void {
+    this.table.state[task] = TaskState.running;
+    this.#effects.push({ type: "resume-task", task });
+  }
+
+  #clockReached(at: number): void {
+    this.#armedFor = Number.POSITIVE_INFINITY;
+    while (this.#timers.firstTime() <= at) {
+      const task = this.#timers.firstTask();
+      this.#timers.delete(task);
+      this.#expire(task, at);
+    }
+  }
+
+  #expire(task: number, at: number): void {
+    const state = this.table.state[task];
+    const policy = this.table.policy(task);
+    if (state === TaskState.delayed) this.#delayedToReady(task, at);
+    else if (state === TaskState.ready) {
+      this.admission.remove(task);
+      this.#toEnd.push({
+        task,
+        state: TaskState.timedOut,
+        reason: { kind: "timeout", scope: "total", limitMs: policy.totalTimeoutMs },
+      });
+    } else if (state !== TaskState.aborting) {
+      const scope = this.#totalDeadline(task, policy) <= at ? "total" : "attempt";
+      this.#toAborting(task, { kind: "timeout", scope });
+    }
+  }
+
+  #toAborting(task: number, cause: AbortCause): void {
+    const state = this.table.state[task];
+    if (state === TaskState.resuming) this.admission.remove(task);
+    if (state !== TaskState.running) this.#empty.add(task);
+    this.table.state[task] = TaskState.aborting;
+    this.#aborts.set(task, cause);
+    this.#timers.delete(task);
+    const because = cause.kind === "timeout" ? "timeout" : "cancelled";
+    this.#effects.push({ type: "abort-attempt", task, attempt: this.table.attempts[task]!, because });
+  }
+
+  // Ends.
+
+  #cancel(task: number, by: CancelCause): void {
+    const state = this.table.state[task]! as TaskState;
+    switch (state) {
+      case TaskState.running:
+      case TaskState.suspended:
+      case TaskState.resuming:
+        this.#toAborting(task, { kind: "cancelled", by });
+        return;
+      case TaskState.aborting:
+        this.#aborts.set(task, { kind: "cancelled", by });
+        return;
+      case TaskState.ready:
+        this.admission.remove(task);
+        break;
+      case TaskState.waiting:
+      case TaskState.deciding:
+      case TaskState.delayed:
+        break;
+      default:
+        throw new Error(`task ${task} cannot be cancelled in state ${stateName(state)}`);
+    }
+    this.#timers.delete(task);
+    this.#toEnd.push({ task, state: TaskState.cancelled, reason: { kind: "cancelled", by } });
+  }
+
+  #cancelAll(by: CancelCause): void {
+    if (this.#cancelledBy !== undefined && this.#cancelledBy !== "fail-fast") return;
+    this.#cancelledBy = by;
+    for (let task = 0; task < this.table.count; task++) {
+      if (isEnd(this.table.state[task]!)) continue;
+      // Clean-up and alerts are what fail-fast is to leave running.
+      if (by === "fail-fast" && this.#isCleanup(task)) continue;
+      this.#cancel(task, by);
+    }
+  }
+
+  #isCleanup(task: number): boolean {
+    return this.table.policy(task).trigger !== Trigger.allSucceeded;
+  }
+
+  #cancelChildren(task: number): void {
+    const children = this.table.children.get(task);
+    if (children === undefined) return;
+    for (const child of [...children]) if (!isEnd(this.table.state[child]!)) this.#cancel(child, "parent");
+  }
+
+  /** Ends the tasks of the work list, and those that their ends bring to an end. */
+  #endAll(at: number): void {
+    for (let next = this.#toEnd.pop(); next !== undefined; next = this.#toEnd.pop()) {
+      if (!isEnd(this.table.state[next.task]!)) this.#end(next.task, next.state, next.reason, at);
+    }
+  }
+
+  #end(task: number, state: EndState, reason: EndReason | undefined, at: number): void {
+    const { table } = this;
+    table.state[task] = state;
+    table.endedAt[task] = at;
+    this.#live--;
+    this.#effects.push({ type: "task-ended", task, status: statusOf(state), reason, at });
+    if (state === TaskState.succeeded) this.#wakeDependents(task, at);
+    else this.#endWithoutSuccess(task, state, reason, at);
+    if (task >= table.planCount) this.#leaveFamily(task);
+  }
+
+  #endWithoutSuccess(task: number, state: EndState, reason: EndReason | undefined, at: number): void {
+    const root = reason?.kind === "dependency" ? reason.root : task;
+    this.table.roots.set(task, root);
+    if (state !== TaskState.skipped || (reason?.kind === "dependency" && this.table.tainted.has(reason.task)))
+      this.table.tainted.add(task);
+    this.#cancelChildren(task);
+    this.#skipDependents(task, root, at);
+    const failed = state === TaskState.failed || state === TaskState.timedOut;
+    if (failed && this.#failFast && this.#cancelledBy === undefined) {
+      this.#endAll(at);
+      this.#cancelAll("fail-fast");
+    }
+  }
+
+  #leaveFamily(task: number): void {
+    this.admission.forget(task);
+    this.table.forgetAddedDependents(task);
+    const parent = this.table.parents.get(task);
+    if (parent === undefined) return;
+    this.table.parents.delete(task);
+    this.table.children.get(parent)?.delete(task);
+  }
+
+  #wakeDependents(task: number, at: number): void {
+    const { table } = this;
+    if (task < table.planCount) {
+      const targets = table.dependentTargets;
+      const end = table.dependentOffsets[task + 1]!;
+      for (let edge = table.dependentOffsets[task]!; edge < end; edge++) this.#dependencySucceeded(targets[edge]!, at);
+    }
+    const added = table.addedDependents(task);
+    if (added !== undefined) for (const dependent of added) this.#dependencySucceeded(dependent, at);
+  }
+
+  #dependencySucceeded(dependent: number, at: number): void {
+    if (--this.table.waitingOn[dependent]! === 0 && this.table.state[dependent] === TaskState.waiting)
+      this.#dependenciesEnded(dependent, at);
+  }
+
+  #skipDependents(task: number, root: number, at: number): void {
+    const { table } = this;
+    if (task < table.planCount) {
+      const end = table.dependentOffsets[task + 1]!;
+      for (let edge = table.dependentOffsets[task]!; edge < end; edge++)
+        this.#dependencyEndedBadly(table.dependentTargets[edge]!, task, root, at);
+    }
+    const added = table.addedDependents(task);
+    if (added !== undefined) for (const dependent of added) this.#dependencyEndedBadly(dependent, task, root, at);
+  }
+
+  #dependencyEndedBadly(dependent: number, task: number, root: number, at: number): void {
+    if (this.table.state[dependent] !== TaskState.waiting) return;
+    if (this.table.policy(dependent).trigger !== Trigger.allSucceeded) {
+      if (--this.table.waitingOn[dependent]! === 0) this.#dependenciesEnded(dependent, at);
+    } else if (this.#cancelledBy !== undefined && this.#cancelledBy !== "fail-fast") {
+      this.#toEnd.push({
+        task: dependent,
+        state: TaskState.cancelled,
+        reason: { kind: "cancelled", by: this.#cancelledBy },
+      });
+    } else this.#toEnd.push({ task: dependent, state: TaskState.skipped, reason: { kind: "dependency", task, root } });
+  }
+
+  // Tasks that come later.
+
+  #add(definitions: readonly TaskDefinition[], parent: number, at: number): void {
+    const tasks = definitions.map((definition) => {
+      this.#live++;
+      const task = this.table.add(definition, parent);
+      this.admission.setDemand(task, definition.demand);
+      return task;
+    });
+    for (let index = 0; index < tasks.length; index++) this.#connect(tasks[index]!, definitions[index]!, at);
+    const parentEnded =
+      parent >= 0 && isEnd(this.table.state[parent]!) && this.table.state[parent] !== TaskState.succeeded;
+    if (parentEnded || (this.#cancelledBy !== undefined && this.#cancelledBy !== "fail-fast")) {
+      for (const task of tasks)
+        if (!isEnd(this.table.state[task]!)) this.#cancel(task, parentEnded ? "parent" : this.#cancelledBy!);
+    }
+  }
+
+  #connect(task: number, definition: TaskDefinition, at: number): void {
+    let bad = -1;
+    for (const dependency of definition.dependencies) {
+      const state = this.table.state[dependency]!;
+      if (!isEnd(state)) this.table.addDependent(dependency, task);
+      else if (state !== TaskState.succeeded && definition.policy.trigger === Trigger.allSucceeded) bad = dependency;
+    }
+    if (bad >= 0) {
+      const root = this.table.roots.get(bad) ?? bad;
+      this.#toEnd.push({ task, state: TaskState.skipped, reason: { kind: "dependency", task: bad, root } });
+    } else if (this.table.waitingOn[task] === 0) this.#dependenciesEnded(task, at);
+  }
+
+  /** Adds a resource to the limits, for a group of tasks with a concurrency of its own, and gives its index. */
+  addResource(capacity: number): number {
+    return this.admission.addResource(capacity);
+  }
+
+  removeResource(resource: number): void {
+    this.admission.removeResource(resource);
+  }
+
+  /** The demand object that tasks which hold the same as `demand` and one unit of `resource` share. */
+  static withResource(demand: Demand, resource: number): Demand {
+    return { resources: [...demand.resources, resource], amounts: [...demand.amounts, 1] };
+  }
+}
+
+function isPlain(policy: Policy): boolean {
+  const unlimited = policy.timeoutMs === Number.POSITIVE_INFINITY && policy.totalTimeoutMs === Number.POSITIVE_INFINITY;
+  return unlimited && policy.trigger === Trigger.allSucceeded && !policy.conditional && !policy.reportsStart;
+}

@@ -1,0 +1,183 @@
+/** Reads the options of one task: refuses what is malformed or unknown, and turns the rest into a policy. */
+
+import { nearestName } from "../model/nearest-name.js";
+import type { RetryPolicy, Task, TriggerRule } from "../model/task.js";
+import { type Duration, parseDurationMs } from "../model/units.js";
+import { type Policy, Trigger } from "./policy.js";
+
+type Report = (message: string) => void;
+
+const triggers: Readonly<Record<TriggerRule, Trigger>> = {
+  "all-succeeded": Trigger.allSucceeded,
+  "all-done": Trigger.allDone,
+  "any-failed": Trigger.anyFailed,
+};
+
+/** Options of a task, and whether having one makes it more than a plain function with dependencies. */
+const knownOptions: Readonly<Record<keyof Task, boolean>> = {
+  id: false,
+  run: false,
+  dependsOn: false,
+  inputs: false,
+  with: false,
+  name: false,
+  priority: true,
+  retries: true,
+  timeout: true,
+  totalTimeout: true,
+  resources: true,
+  trigger: true,
+  when: true,
+  expectedDuration: true,
+};
+
+const kinds = ["thread", "process", "command", "code", "deferred"];
+
+/** Checks one task and says whether it is plain: an inline function that asks for nothing but its dependencies. */
+export function checkTask(
+  task: Task,
+  refuse: ((kind: string) => string | undefined) | undefined,
+  problems: { add(where: string, message: string): void },
+): boolean {
+  let simple = true;
+  for (const key in task) {
+    const asks = knownOptions[key as keyof Task];
+    if (asks === false) continue;
+    if (asks === undefined) problems.add(whereOf(task), unknownOption(key));
+    else if (task[key as keyof Task] !== undefined) simple = false;
+  }
+  const { id, run, dependsOn } = task;
+  if (typeof id !== "string" || id.length === 0 || id.length > 500)
+    problems.add(whereOf(task), "id: takes a string of 1 to 500 characters");
+  if (typeof run !== "function") {
+    simple = false;
+    const problem = problemOfWork(run, refuse);
+    if (problem !== undefined) problems.add(whereOf(task), problem);
+  }
+  if (dependsOn !== undefined && !Array.isArray(dependsOn))
+    problems.add(whereOf(task), "dependsOn: takes an array of task ids");
+  if (task.inputs !== undefined && (typeof task.inputs !== "object" || task.inputs === null))
+    problems.add(whereOf(task), "inputs: takes an object of task ids by name");
+  if (!simple) checkPriority(task, problems);
+  return simple;
+}
+
+function whereOf(task: Task): string {
+  return `task ${typeof task.id === "string" ? task.id.slice(0, 100) : JSON.stringify(task.id)}`;
+}
+
+function unknownOption(key: string): string {
+  const nearest = nearestName(key, Object.keys(knownOptions));
+  return `unknown option "${key}"; ${nearest === undefined ? `known: ${Object.keys(knownOptions).join(", ")}` : `did you mean "${nearest}"?`}`;
+}
+
+function problemOfWork(run: unknown, refuse: ((kind: string) => string | undefined) | undefined): string | undefined {
+  const kind = typeof run === "object" && run !== null ? (run as { kind?: unknown }).kind : undefined;
+  if (typeof kind === "string" && kinds.includes(kind)) return refuse?.(kind);
+  return "run: takes a function, or work made by worker(), subprocess(), command(), code() or deferred()";
+}
+
+function checkPriority(task: Task, problems: { add(where: string, message: string): void }): void {
+  const { priority } = task;
+  if (priority === undefined || (Number.isInteger(priority) && Math.abs(priority) <= 1_000_000)) return;
+  problems.add(whereOf(task), `priority: takes an integer from -1000000 to 1000000, got ${String(priority)}`);
+}
+
+/** Gives tasks that ask for the same the same policy. Policy 0 is the default. */
+export class PolicyReader {
+  readonly policies: Policy[];
+  readonly #defaults: Policy;
+  readonly #known = new Map<string, number>();
+
+  constructor(defaults: Policy) {
+    this.#defaults = defaults;
+    this.policies = [defaults];
+    this.#known.set(keyOf(defaults), 0);
+  }
+
+  /** Index of the task's policy. */
+  read(task: Task, report: Report): number {
+    const { retries, trigger, when } = task;
+    const timeoutMs = this.durationMs("timeout", task.timeout, report, 1) ?? this.#defaults.timeoutMs;
+    const policy: Policy = {
+      ...this.#defaults,
+      ...(retries === undefined ? undefined : readRetries(retries, this.#defaults, report)),
+      timeoutMs,
+      totalTimeoutMs: this.durationMs("totalTimeout", task.totalTimeout, report, 1) ?? this.#defaults.totalTimeoutMs,
+      trigger: trigger === undefined ? this.#defaults.trigger : readTrigger(trigger, report),
+      conditional: when !== undefined,
+      reportsStart: typeof task.run !== "function",
+    };
+    if (when !== undefined && typeof when !== "function") report("when: takes a function");
+    const key = keyOf(policy);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const index = this.policies.push(policy) - 1;
+    this.#known.set(key, index);
+    return index;
+  }
+
+  durationMs(name: string, value: Duration | undefined, report: Report, minimumMs = 0): number | undefined {
+    if (value === undefined) return undefined;
+    try {
+      const milliseconds = parseDurationMs(value);
+      if (milliseconds >= minimumMs) return milliseconds;
+      report(`${name}: takes at least ${minimumMs / 1000} seconds, got ${value}`);
+    } catch (error) {
+      report(`${name}: ${(error as Error).message}`);
+    }
+    return undefined;
+  }
+}
+
+function keyOf(policy: Policy): string {
+  return Object.values(policy).join();
+}
+
+function readTrigger(trigger: TriggerRule, report: Report): Trigger {
+  const known = Object.hasOwn(triggers, trigger) ? triggers[trigger] : undefined;
+  if (known === undefined)
+    report(`trigger: takes one of ${Object.keys(triggers).join(", ")}, got ${JSON.stringify(trigger)}`);
+  return known ?? Trigger.allSucceeded;
+}
+
+const retryOptions = ["attempts", "delay", "factor", "maxDelay", "jitter", "retryIf"];
+
+/** The retry part of a policy, from a number of retries or a `RetryPolicy`. */
+export function readRetries(retries: number | RetryPolicy, defaults: Policy, report: Report): Partial<Policy> {
+  if (typeof retries === "number") {
+    if (Number.isInteger(retries) && retries >= 0 && retries <= 1_000_000) return { maxAttempts: retries + 1 };
+    report(`retries: takes an integer from 0 to 1000000 or a retry policy, got ${retries}`);
+    return {};
+  }
+  if (typeof retries !== "object" || retries === null) {
+    report("retries: takes an integer from 0 to 1000000 or a retry policy");
+    return {};
+  }
+  for (const key of Object.keys(retries))
+    if (!retryOptions.includes(key)) report(`retries.${key}: unknown option; known: ${retryOptions.join(", ")}`);
+  const { attempts, factor = defaults.factor, jitter = true, retryIf } = retries;
+  if (!Number.isInteger(attempts) || attempts < 1 || attempts > 1_000_000)
+    report(`retries.attempts: takes an integer from 1 to 1000000, got ${attempts}`);
+  if (typeof factor !== "number" || !(factor >= 1 && factor <= 100))
+    report(`retries.factor: takes a number from 1 to 100, got ${factor}`);
+  if (typeof jitter !== "boolean") report(`retries.jitter: takes true or false, got ${JSON.stringify(jitter)}`);
+  if (retryIf !== undefined && typeof retryIf !== "function") report("retries.retryIf: takes a function");
+  return {
+    maxAttempts: attempts,
+    factor,
+    jitter,
+    delayMs: readDelay("retries.delay", retries.delay, defaults.delayMs, report),
+    maxDelayMs: readDelay("retries.maxDelay", retries.maxDelay, defaults.maxDelayMs, report),
+  };
+}
+
+function readDelay(name: string, value: Duration | undefined, fallback: number, report: Report): number {
+  if (value === undefined) return fallback;
+  try {
+    return parseDurationMs(value);
+  } catch (error) {
+    report(`${name}: ${(error as Error).message}`);
+    return fallback;
+  }
+}

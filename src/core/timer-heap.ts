@@ -1,0 +1,77 @@
+/**
+ * At most one deadline for each task, the earliest first: an indexed binary heap, so that the deadline of an attempt that
+ * ended is really removed and the heap never holds more than what runs or waits for a retry.
+ */
+export class TimerHeap {
+  readonly #tasks: number[] = [];
+  readonly #times: number[] = [];
+  readonly #positions = new Map<number, number>();
+
+  get size(): number {
+    return this.#tasks.length;
+  }
+
+  /** When the first deadline is, or Infinity where there is none. */
+  firstTime(): number {
+    return this.#times.length === 0 ? Number.POSITIVE_INFINITY : this.#times[0]!;
+  }
+
+  /** The task of the first deadline. */
+  firstTask(): number {
+    return this.#tasks.length === 0 ? -1 : this.#tasks[0]!;
+  }
+
+  /** Sets the task's deadline, in place of one that it has. */
+  set(task: number, time: number): void {
+    const position = this.#positions.get(task);
+    if (position === undefined) {
+      this.#tasks.push(task);
+      this.#times.push(time);
+      this.#raise(this.#tasks.length - 1, task, time);
+    } else if (time < this.#times[position]!) this.#raise(position, task, time);
+    else this.#lower(position, task, time);
+  }
+
+  /** Removes the task's deadline, if it has one. */
+  delete(task: number): void {
+    const position = this.#positions.get(task);
+    if (position === undefined) return;
+    this.#positions.delete(task);
+    const lastTask = this.#tasks.pop()!;
+    const lastTime = this.#times.pop()!;
+    if (lastTask === task) return;
+    if (position > 0 && lastTime < this.#times[(position - 1) >> 1]!) this.#raise(position, lastTask, lastTime);
+    else this.#lower(position, lastTask, lastTime);
+  }
+
+  #raise(from: number, task: number, time: number): void {
+    let position = from;
+    while (position > 0) {
+      const parent = (position - 1) >> 1;
+      if (this.#times[parent]! <= time) break;
+      this.#place(position, this.#tasks[parent]!, this.#times[parent]!);
+      position = parent;
+    }
+    this.#place(position, task, time);
+  }
+
+  #lower(from: number, task: number, time: number): void {
+    let position = from;
+    const size = this.#tasks.length;
+    for (;;) {
+      let child = 2 * position + 1;
+      if (child >= size) break;
+      if (child + 1 < size && this.#times[child + 1]! < this.#times[child]!) child++;
+      if (this.#times[child]! >= time) break;
+      this.#place(position, this.#tasks[child]!, this.#times[child]!);
+      position = child;
+    }
+    this.#place(position, task, time);
+  }
+
+  #place(position: number, task: number, time: number): void {
+    this.#tasks[position] = task;
+    this.#times[position] = time;
+    this.#positions.set(task, position);
+  }
+}

@@ -1,0 +1,116 @@
+/** What can be told from the shape of a graph alone: its other direction, an order, its cycles, and its longest paths. */
+import type { Adjacency } from "./plan.js";
+
+/** The same edges from the other end, by counting sort. */
+export function reversed(adjacency: Adjacency, count: number): Adjacency {
+  const { offsets, targets } = adjacency;
+  const edges = offsets[count]!;
+  const reversedOffsets = new Int32Array(count + 1);
+  for (let edge = 0; edge < edges; edge++) reversedOffsets[targets[edge]! + 1]!++;
+  for (let task = 0; task < count; task++) reversedOffsets[task + 1]! += reversedOffsets[task]!;
+  const cursor = reversedOffsets.slice(0, count);
+  const reversedTargets = new Int32Array(edges);
+  for (let task = 0; task < count; task++) {
+    for (let edge = offsets[task]!; edge < offsets[task + 1]!; edge++)
+      reversedTargets[cursor[targets[edge]!]!++] = task;
+  }
+  return { offsets: reversedOffsets, targets: reversedTargets };
+}
+
+/** Tasks such that each comes after its dependencies (Kahn 1962); shorter than the graph where there is a cycle. */
+export function topologicalOrder(dependencies: Adjacency, dependents: Adjacency, count: number): Int32Array {
+  const waitingOn = new Int32Array(count);
+  const order = new Int32Array(count);
+  let placed = 0;
+  for (let task = 0; task < count; task++) {
+    waitingOn[task] = dependencies.offsets[task + 1]! - dependencies.offsets[task]!;
+    if (waitingOn[task] === 0) order[placed++] = task;
+  }
+  const { offsets, targets } = dependents;
+  for (let next = 0; next < placed; next++) {
+    const task = order[next]!;
+    const end = offsets[task + 1]!;
+    for (let edge = offsets[task]!; edge < end; edge++)
+      if (--waitingOn[targets[edge]!]! === 0) order[placed++] = targets[edge]!;
+  }
+  return order.subarray(0, placed);
+}
+
+/** Up to `most` cycles, no task in two of them, each in the order in which its tasks would have to run. */
+export function findCycles(dependencies: Adjacency, order: Int32Array, count: number, most: number): number[][] {
+  const open = new Uint8Array(count).fill(1);
+  for (const task of order) open[task] = 0;
+  const cycles: number[][] = [];
+  for (let start = 0; start < count && cycles.length < most; start++) {
+    if (open[start] === 0) continue;
+    const cycle = followToCycle(dependencies, open, start);
+    if (cycle !== undefined) cycles.push(cycle);
+  }
+  return cycles;
+}
+
+/** Walks from dependency to dependency among open tasks until one comes again; closes what it walked. */
+function followToCycle(dependencies: Adjacency, open: Uint8Array, start: number): number[] | undefined {
+  const { offsets, targets } = dependencies;
+  const places = new Map<number, number>();
+  const path: number[] = [];
+  let task = start;
+  while (!places.has(task)) {
+    places.set(task, path.length);
+    path.push(task);
+    let next = -1;
+    for (let edge = offsets[task]!; edge < offsets[task + 1]! && next < 0; edge++)
+      if (open[targets[edge]!] === 1) next = targets[edge]!;
+    if (next < 0) break;
+    task = next;
+  }
+  for (const walked of path) open[walked] = 0;
+  const last = path[path.length - 1]!;
+  const closes = dependencies.targets.subarray(offsets[last]!, offsets[last + 1]!).includes(task);
+  return closes ? path.slice(places.get(task)!).reverse() : undefined;
+}
+
+/** For each task the weight of the heaviest path that starts with it. `weight` is `undefined` where each task weighs 1. */
+export function remainingPaths(
+  order: Int32Array,
+  dependents: Adjacency,
+  weight: Float64Array | undefined,
+): Float64Array {
+  const { offsets, targets } = dependents;
+  const paths = new Float64Array(order.length);
+  for (let place = order.length - 1; place >= 0; place--) {
+    const task = order[place]!;
+    const end = offsets[task + 1]!;
+    let longest = 0;
+    for (let edge = offsets[task]!; edge < end; edge++) {
+      const path = paths[targets[edge]!]!;
+      if (path > longest) longest = path;
+    }
+    paths[task] = longest + (weight === undefined ? 1 : weight[task]!);
+  }
+  return paths;
+}
+
+/** Tasks by priority, then by remaining path, both falling, then by number. */
+export function startOrder(paths: Float64Array, priority: Int32Array | undefined, hops: boolean): Int32Array {
+  if (priority === undefined && hops) return countingOrder(paths);
+  const order = Int32Array.from(paths, (_, task) => task);
+  return order.sort((left, right) => {
+    const rank = priority === undefined ? 0 : priority[right]! - priority[left]!;
+    if (rank !== 0) return rank;
+    const path = paths[right]! - paths[left]!;
+    return path === 0 ? left - right : path;
+  });
+}
+
+/** Counting sort by a whole number of hops, falling, stable. */
+function countingOrder(paths: Float64Array): Int32Array {
+  let longest = 0;
+  for (const path of paths) if (path > longest) longest = path;
+  const starts = new Int32Array(longest + 2);
+  for (const path of paths) starts[longest - path + 1]!++;
+  for (let bucket = 0; bucket <= longest; bucket++) starts[bucket + 1]! += starts[bucket]!;
+  const order = new Int32Array(paths.length);
+  for (let task = 0; task < paths.length; task++) order[starts[longest - paths[task]!]!++] = task;
+  return order;
+}
