@@ -18,7 +18,7 @@ export interface CompileSettings {
   readonly limits: NamedLimits;
   /** The policy of a task that says nothing. */
   readonly defaults: Policy;
-  /** Says why work of this kind cannot be run here, or `undefined` where it can. */
+  /** Says why work of this kind (`"inline"` for a function) cannot be run here, or `undefined` where it can. */
   readonly refuse?: (kind: string) => string | undefined;
 }
 

@@ -29,6 +29,7 @@ const knownOptions: Readonly<Record<keyof Task, boolean>> = {
   trigger: true,
   when: true,
   expectedDuration: true,
+  sandbox: true,
 };
 
 const kinds = ["thread", "process", "command", "code", "deferred"];
@@ -49,11 +50,9 @@ export function checkTask(
   const { id, run, dependsOn } = task;
   if (typeof id !== "string" || id.length === 0 || id.length > 500)
     problems.add(whereOf(task), "id: takes a string of 1 to 500 characters");
-  if (typeof run !== "function") {
-    simple = false;
-    const problem = problemOfWork(run, refuse);
-    if (problem !== undefined) problems.add(whereOf(task), problem);
-  }
+  if (typeof run !== "function") simple = false;
+  const problem = problemOfWork(run, refuse);
+  if (problem !== undefined) problems.add(whereOf(task), problem);
   if (dependsOn !== undefined && !Array.isArray(dependsOn))
     problems.add(whereOf(task), "dependsOn: takes an array of task ids");
   if (task.inputs !== undefined && (typeof task.inputs !== "object" || task.inputs === null))
@@ -72,6 +71,7 @@ function unknownOption(key: string): string {
 }
 
 function problemOfWork(run: unknown, refuse: ((kind: string) => string | undefined) | undefined): string | undefined {
+  if (typeof run === "function") return refuse?.("inline");
   const kind = typeof run === "object" && run !== null ? (run as { kind?: unknown }).kind : undefined;
   if (typeof kind === "string" && kinds.includes(kind)) return refuse?.(kind);
   return "run: takes a function, or work made by worker(), subprocess(), command(), code() or deferred()";

@@ -1,5 +1,6 @@
 /** A task as a caller writes it. `graph.ts` validates tasks and `core/plan.ts` compiles them. */
 import type { ExecutionResult } from "./result.js";
+import type { SandboxConfig } from "./sandbox.js";
 import type { Duration, Size } from "./units.js";
 import type { Inputs, Work } from "./work.js";
 
@@ -64,6 +65,8 @@ export interface TaskOptions {
   readonly trigger?: TriggerRule;
   /** Asked when the task could start; `false`, or text that says why not, skips it. A throw fails it. */
   readonly when?: (context: ConditionContext) => boolean | string | PromiseLike<boolean | string>;
+  /** For `code` tasks: how the code is locked in, over what the work and the executor say. */
+  readonly sandbox?: SandboxConfig;
   /** How long the task is thought to run. Tasks on the longest remaining path start first. */
   readonly expectedDuration?: Duration;
 }

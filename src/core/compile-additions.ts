@@ -1,0 +1,100 @@
+/** Compiles tasks that are added to a run that has started, with the same checks as those that were there from the start. */
+import type { Task } from "../model/task.js";
+import type { CompileSettings } from "./compile.js";
+import { ProblemList } from "./compile.js";
+import { DemandReader, type NamedLimits } from "./limits.js";
+import type { Adjacency, Demand, TaskDefinition } from "./plan.js";
+import { checkTask, PolicyReader } from "./task-options.js";
+import { findCycles, remainingPaths, reversed, topologicalOrder } from "./topology.js";
+
+/** What the additions may refer to. */
+export interface RunSoFar {
+  /** Number of a task of the run, or `undefined`. */
+  number(id: string): number | undefined;
+  /** Whether an added task may wait for it: it has ended, or is a child of the same parent. */
+  mayDependOn(number: number): boolean;
+}
+
+/** Reads policies and demands across all additions of a run, so that like tasks share them. */
+export class AdditionCompiler {
+  readonly #settings: CompileSettings;
+  readonly #policies: PolicyReader;
+  readonly #demands: DemandReader;
+
+  constructor(settings: CompileSettings & { readonly limits: NamedLimits }) {
+    this.#settings = settings;
+    this.#policies = new PolicyReader(settings.defaults);
+    this.#demands = new DemandReader(settings.limits);
+  }
+
+  /**
+   * Definitions of the tasks, whose numbers will be `numbers`. `group` turns a demand into that of the group's members.
+   * @throws InvalidGraphError with everything that is wrong.
+   */
+  compile(
+    tasks: readonly Task[],
+    numbers: readonly number[],
+    run: RunSoFar,
+    group: (demand: Demand) => Demand,
+  ): TaskDefinition[] {
+    const problems = new ProblemList();
+    const places = new Map<string, number>();
+    tasks.forEach((task, place) => {
+      const taken = places.has(task.id) || run.number(task.id) !== undefined;
+      if (taken) problems.add(`task ${task.id}`, "has the id of another task of the run; ids are unique");
+      places.set(task.id, place);
+    });
+    const within: number[][] = [];
+    const definitions = tasks.map((task, place): TaskDefinition => {
+      const report = (message: string): void => problems.add(`task ${task.id}`, message);
+      const simple = checkTask(task, this.#settings.refuse, problems);
+      within[place] = [];
+      const dependencies: number[] = [];
+      for (const id of dependencyIds(task)) {
+        const sibling = places.get(id);
+        const number = sibling === undefined ? run.number(id) : numbers[sibling];
+        if (number === undefined) report(`depends on "${id}", which is not in the run`);
+        else if (sibling !== undefined) within[place]!.push(sibling);
+        else if (!run.mayDependOn(number))
+          report(
+            `depends on "${id}", which has not ended and was not added by the same task: it could wait for this one`,
+          );
+        if (number !== undefined) dependencies.push(number);
+      }
+      const policy = this.#policies.policies[simple ? 0 : this.#policies.read(task, report)]!;
+      const demand =
+        this.#demands.demands[task.resources === undefined ? 0 : this.#demands.read(task.resources, report)]!;
+      return { dependencies, priority: task.priority ?? 0, remainingPath: 0, policy, demand: group(demand) };
+    });
+    const paths = pathsWithin(tasks, within, problems);
+    problems.throwIfAny();
+    return definitions.map((definition, place) => ({ ...definition, remainingPath: paths[place]! }));
+  }
+}
+
+function dependencyIds(task: Task): readonly string[] {
+  const named = task.inputs === undefined || task.inputs === null ? [] : Object.values(task.inputs);
+  return Array.isArray(task.dependsOn) ? [...task.dependsOn, ...named] : named;
+}
+
+/** Longest path within the batch, in hops. */
+function pathsWithin(
+  tasks: readonly Task[],
+  within: readonly number[][],
+  problems: ProblemList,
+): Float64Array | number[] {
+  if (within.every((dependencies) => dependencies.length === 0)) return within.map(() => 1);
+  const count = tasks.length;
+  const offsets = new Int32Array(count + 1);
+  within.forEach((dependencies, place) => {
+    offsets[place + 1] = offsets[place]! + dependencies.length;
+  });
+  const dependencies: Adjacency = { offsets, targets: Int32Array.from(within.flat()) };
+  const dependents = reversed(dependencies, count);
+  const order = topologicalOrder(dependencies, dependents, count);
+  if (order.length === count) return remainingPaths(order, dependents, undefined);
+  for (const cycle of findCycles(dependencies, order, count, 10)) {
+    problems.add("graph", `has a cycle: ${[...cycle, cycle[0]!].map((place) => tasks[place]!.id).join(" -> ")}`);
+  }
+  return within.map(() => 1);
+}

@@ -1,0 +1,241 @@
+/**
+ * The typed way to write a graph: adding a task gives a handle, and a task's inputs are typed by the handles that they
+ * come from. A graph is only a list of tasks; it is validated and compiled when a run is made of it.
+ */
+import type { TaskContext } from "./context.js";
+import { InvalidOptionError, OrchestratorError } from "./error.js";
+import type { ExecutionResult } from "./result.js";
+import type { Task, TaskOptions } from "./task.js";
+import type { Inputs, Work } from "./work.js";
+
+declare const outputType: unique symbol;
+
+/** A task of a graph, carrying the type of its output. */
+export interface TaskHandle<out Output = unknown> {
+  readonly id: string;
+  readonly graph: TaskGraph;
+  readonly [outputType]?: () => Output;
+}
+
+/** Inputs by name: handles stand for the outputs of their tasks, everything else for itself. */
+export type InputMap = Readonly<Record<string, unknown>>;
+
+/** What a task is given for an `InputMap`. */
+export type InputValues<In extends InputMap> = {
+  readonly [Name in keyof In]: In[Name] extends TaskHandle<infer Output> ? Output : In[Name];
+};
+
+/** `TaskOptions`, with handles as well as ids in `dependsOn`. */
+export interface GraphTaskOptions extends Omit<TaskOptions, "dependsOn"> {
+  readonly dependsOn?: readonly (string | TaskHandle)[];
+}
+
+export interface ForEachOptions extends GraphTaskOptions {
+  /** Most items that run at once. Default: the executor's limits alone. */
+  readonly concurrency?: number;
+}
+
+export interface LoopOptions<Output> extends GraphTaskOptions {
+  /** Asked after each iteration, with its output and its number from 0; `true` ends the loop. */
+  readonly until: (output: Output, iteration: number) => boolean | PromiseLike<boolean>;
+  /** The task fails (`LOOP_LIMIT`) when `until` has not been met after so many iterations; from 1. */
+  readonly maxIterations: number;
+}
+
+type ItemOf<In extends { readonly items: unknown }> = InputValues<In>["items"] extends readonly (infer Item)[]
+  ? Item
+  : never;
+type ForEachInputs<In extends { readonly items: unknown }> = Omit<InputValues<In>, "items"> & {
+  readonly item: ItemOf<In>;
+  readonly index: number;
+};
+type LoopInputs<In extends InputMap, Output> = InputValues<In> & {
+  readonly iteration: number;
+  readonly previous: Output | undefined;
+};
+
+/** Options that concern the attempts of each item or iteration, rather than the task as a whole. */
+const attemptOptions = ["retries", "timeout", "resources", "sandbox", "expectedDuration"] as const;
+
+/**
+ * A graph of tasks.
+ *
+ * @example
+ * const graph = new TaskGraph("sales-report");
+ * const rows = graph.task("load", () => readRows("sales.csv"));
+ * const total = graph.task("total", { rows }, ({ rows }) => rows.reduce((sum, row) => sum + row.price, 0));
+ */
+export class TaskGraph {
+  readonly name: string;
+  readonly #tasks: Task[] = [];
+
+  /** @param name 1 to 200 characters, for people. Default `"graph"`. */
+  constructor(name = "graph") {
+    if (typeof name !== "string" || name.length === 0 || name.length > 200) {
+      throw new InvalidOptionError([{ where: "TaskGraph.name", message: "takes a string of 1 to 200 characters" }]);
+    }
+    this.name = name;
+  }
+
+  /** The tasks so far, in the order in which they were added. */
+  get tasks(): readonly Task[] {
+    return this.#tasks;
+  }
+
+  /** Adds a task without inputs. */
+  task<Output>(
+    id: string,
+    work: Work<Record<never, never>, Output>,
+    options?: GraphTaskOptions,
+  ): TaskHandle<Awaited<Output>>;
+  /** Adds a task whose inputs are outputs of other tasks and constants. */
+  task<const In extends InputMap, Output>(
+    id: string,
+    inputs: In,
+    work: Work<InputValues<In>, Output>,
+    options?: GraphTaskOptions,
+  ): TaskHandle<Awaited<Output>>;
+  task(id: string, ...rest: readonly unknown[]): TaskHandle {
+    const [inputs, work, options] = isWork(rest[1]) ? [rest[0] as InputMap, rest[1], rest[2]] : [{}, rest[0], rest[1]];
+    return this.#add(id, inputs, work as Task["run"], (options ?? {}) as GraphTaskOptions);
+  }
+
+  /**
+   * Adds a task that runs `work` once for each element of `inputs.items`, with `item` and `index` among its inputs. Its
+   * output is the array of their outputs, in order. Items are tasks of their own (`id[0]`, `id[1]`, ...), added when the
+   * list is known; `retries`, `timeout`, `resources` and `sandbox` are each item's. If any fails, the task fails
+   * (`CHILD_TASK_FAILED`) after all have ended.
+   */
+  forEach<const In extends { readonly items: unknown }, Output>(
+    id: string,
+    inputs: In,
+    work: Work<ForEachInputs<In>, Output>,
+    options: ForEachOptions = {},
+  ): TaskHandle<Awaited<Output>[]> {
+    const { concurrency, ...taskOptions } = options;
+    const [own, each] = splitOptions(taskOptions);
+    const run = async ({ items, ...constants }: Inputs, context: TaskContext): Promise<unknown[]> => {
+      const list = asArray(id, items);
+      const children = list.map((item, index) => ({
+        ...each,
+        id: `${id}[${index}]`,
+        name: id,
+        run: work as Task["run"],
+        with: { ...constants, item, index },
+      }));
+      const spawned = context.spawn(children, concurrency === undefined ? {} : { concurrency });
+      return outputsOf(id, await spawned.results());
+    };
+    return this.#add(id, inputs, run as Task["run"], own) as TaskHandle<Awaited<Output>[]>;
+  }
+
+  /**
+   * Adds a task that runs `work` again and again until `until` says so, with `iteration` (from 0) and `previous` (the
+   * output before, `undefined` at first) among its inputs. Its output is the last one's. Iterations are tasks of their
+   * own (`id#0`, `id#1`, ...).
+   */
+  loop<const In extends InputMap, Output>(
+    id: string,
+    inputs: In,
+    work: Work<LoopInputs<In, Output>, Output>,
+    options: LoopOptions<Awaited<Output>>,
+  ): TaskHandle<Awaited<Output>> {
+    const { until, maxIterations, ...taskOptions } = options;
+    checkLoop(id, until, maxIterations);
+    const [own, each] = splitOptions(taskOptions);
+    const run = async (constants: Inputs, context: TaskContext): Promise<unknown> => {
+      let previous: unknown;
+      for (let iteration = 0; iteration < maxIterations; iteration++) {
+        const child = {
+          ...each,
+          id: `${id}#${iteration}`,
+          name: id,
+          run: work as Task["run"],
+          with: { ...constants, iteration, previous },
+        };
+        [previous] = outputsOf(id, await context.spawn([child]).results());
+        if (await until(previous as Awaited<Output>, iteration)) return previous;
+      }
+      const message = `loop "${id}" did not meet its condition in ${maxIterations} iterations; raise maxIterations or look at "until"`;
+      throw new OrchestratorError("LOOP_LIMIT", message, { reason: { kind: "loop-limit", iterations: maxIterations } });
+    };
+    return this.#add(id, inputs, run as Task["run"], own) as TaskHandle<Awaited<Output>>;
+  }
+
+  #add(id: string, inputMap: InputMap, run: Task["run"], options: GraphTaskOptions): TaskHandle {
+    const inputs: Record<string, string> = {};
+    const constants: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(inputMap)) {
+      if (isHandle(value)) inputs[name] = this.#own(id, value);
+      else constants[name] = value;
+    }
+    const { dependsOn, ...rest } = options;
+    const task: { -readonly [Key in keyof Task]: Task[Key] } = { id, run, ...rest };
+    if (dependsOn !== undefined)
+      task.dependsOn = dependsOn.map((dependency) => (isHandle(dependency) ? this.#own(id, dependency) : dependency));
+    if (Object.keys(inputs).length > 0) task.inputs = inputs;
+    if (Object.keys(constants).length > 0) task.with = constants;
+    this.#tasks.push(task);
+    return Object.freeze({ id, graph: this });
+  }
+
+  #own(id: string, handle: TaskHandle): string {
+    if (handle.graph === this) return handle.id;
+    throw new InvalidOptionError([
+      {
+        where: `task ${id}`,
+        message: `takes an input from task "${handle.id}" of another graph, "${handle.graph.name}"`,
+      },
+    ]);
+  }
+}
+
+/** Whether this is the handle of a task. */
+export function isHandle(value: unknown): value is TaskHandle {
+  return typeof value === "object" && value !== null && (value as { graph?: unknown }).graph instanceof TaskGraph;
+}
+
+function isWork(value: unknown): boolean {
+  return (
+    typeof value === "function" ||
+    (typeof value === "object" && value !== null && typeof (value as { kind?: unknown }).kind === "string")
+  );
+}
+
+function splitOptions(options: GraphTaskOptions): [GraphTaskOptions, Partial<Task>] {
+  const own: Record<string, unknown> = { ...options };
+  const each: Record<string, unknown> = {};
+  for (const name of attemptOptions) {
+    if (options[name] !== undefined) each[name] = options[name];
+    delete own[name];
+  }
+  if (options.priority !== undefined) each.priority = options.priority;
+  return [own, each];
+}
+
+function asArray(id: string, items: unknown): readonly unknown[] {
+  if (Array.isArray(items)) return items;
+  throw new TypeError(
+    `forEach "${id}" takes an array as its input "items", got ${items === null ? "null" : typeof items}`,
+  );
+}
+
+function outputsOf(id: string, results: ReadonlyMap<string, ExecutionResult>): unknown[] {
+  const failed = [...results.values()].filter((result) => !result.success);
+  if (failed.length === 0) return Array.from(results.values(), (result) => result.output);
+  const [first] = failed;
+  const message = `${failed.length} of ${results.size} tasks of "${id}" did not succeed; the first is "${first!.taskId}": ${first!.error!.message}`;
+  const taskIds = failed.map((result) => result.taskId);
+  throw new OrchestratorError("CHILD_TASK_FAILED", message, {
+    cause: first!.error,
+    reason: { kind: "child-failed", taskIds },
+  });
+}
+
+function checkLoop(id: string, until: unknown, maxIterations: unknown): void {
+  const problems = [];
+  if (typeof until !== "function") problems.push({ where: `task ${id}`, message: "until: takes a function" });
+  if (!Number.isInteger(maxIterations) || (maxIterations as number) < 1)
+    problems.push({ where: `task ${id}`, message: "maxIterations: takes an integer from 1" });
+  if (problems.length > 0) throw new InvalidOptionError(problems);
+}
