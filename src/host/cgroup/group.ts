@@ -1,0 +1,306 @@
+/**
+ * One group of processes with limits, whatever cgroups the host has.
+ *
+ * A group is a set of directories, one in each hierarchy that has something to give: under pure v2 a single one, under
+ * v1 one for each controller, and in a hybrid also one in the v2 tree, only so that `cgroup.kill` can end the whole
+ * tree at a stroke. A process is in the group when its pid was written to every `cgroup.procs` of the set; whatever it
+ * forks afterwards is in it by inheritance and cannot leave without privileges.
+ *
+ * The name holds the supervisor's pid namespace, pid and start time, so that `sweepCgroups` can tell the groups of a
+ * dead supervisor from those of a living one.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { OrchestratorError } from "../../model/error.js";
+import { pidNamespace, readProcessStat } from "../process-identity.js";
+import { type CgroupLimits, type ControllerName, controllerNames, dialects, readCpuSeconds } from "./controller.js";
+import { chooseLayout, type Layout } from "./layout.js";
+
+export interface CgroupOptions extends CgroupLimits {
+  /** What the group is for; becomes part of its directory's name. */
+  readonly name: string;
+}
+
+export interface CgroupUsage {
+  /** Seconds of CPU of all that ever ran in the group. */
+  readonly cpuSeconds?: number;
+  /** Most memory at once, page cache that is charged to the group included. */
+  readonly peakBytes?: number;
+}
+
+/** A group that exists. Every method but `destroy` is synchronous and cheap (a file or two). */
+export interface Cgroup {
+  /** Name of its directories. */
+  readonly name: string;
+  /** A process enters the group by writing its pid (or `0`, itself) to every one of these. */
+  readonly procsFiles: readonly string[];
+  /** Puts a running process into the group. Throws if it is gone or not ours to move. */
+  add(pid: number): void;
+  /** Kills every process in the group and returns when the kernel has been told; they are gone after `destroy` or an empty `pids()`. */
+  kill(): void;
+  /** Processes in the group at this moment. */
+  pids(): number[];
+  usage(): CgroupUsage;
+  /** Starts `usage().peakBytes` anew from the present use. Whether this host can. */
+  resetPeak(): boolean;
+  /** How often the kernel has killed a process of the group for want of memory. */
+  oomKills(): number;
+  /** How often a fork was refused because of the limit of processes. */
+  pidsLimitHits(): number;
+  setLimits(limits: CgroupLimits): void;
+  /** Kills what is left and removes the group. Rejects if processes still hold it after `deadlineMs` (default 5000). Idempotent. */
+  destroy(deadlineMs?: number): Promise<void>;
+}
+
+const namePrefix = "oe";
+
+let ownerPrefix: string | undefined;
+
+/** Beginning of the names of all groups of this process. */
+export function ownPrefix(): string {
+  ownerPrefix ??= `${namespacePrefix()}${process.pid}-${readProcessStat("self")?.startTicks ?? 0}-`;
+  return ownerPrefix;
+}
+
+/** Beginning of the names of groups whose pids mean something to this process. */
+export function namespacePrefix(): string {
+  return `${namePrefix}-${pidNamespace()}-`;
+}
+
+let cachedLayout: Layout | undefined;
+
+/** The layout of this host, found once. */
+export function hostLayout(): Layout {
+  cachedLayout ??= chooseLayout();
+  return cachedLayout;
+}
+
+let counter = 0;
+
+/**
+ * Makes a group. Limits whose controller this host does not have throw `UNSUPPORTED_LIMIT`: ask `detectCgroups` first.
+ * Nothing is left behind where it throws.
+ */
+export function createCgroup(options: CgroupOptions): Cgroup {
+  const layout = hostLayout();
+  const wanted: Readonly<Record<ControllerName, unknown>> = {
+    memory: options.memoryBytes,
+    cpu: options.cpuQuotaMicroseconds,
+    pids: options.pids,
+  };
+  for (const controller of controllerNames) {
+    if (wanted[controller] === undefined || layout.controllers[controller] !== undefined) continue;
+    throw new OrchestratorError(
+      "UNSUPPORTED_LIMIT",
+      `cannot limit ${controller} of "${options.name}" by a cgroup: ${layout.missing[controller]}`,
+    );
+  }
+  const label = options.name.replace(/[^A-Za-z0-9_.-]+/g, "_").slice(0, 80);
+  const group = new HostCgroup(`${ownPrefix()}${counter++}-${label}`, layout);
+  try {
+    group.make();
+    group.setLimits(options);
+  } catch (error) {
+    group.remove();
+    throw error;
+  }
+  return group;
+}
+
+/** A group by its name, for the sweeper, which did not make it. */
+export function existingCgroup(name: string): Cgroup {
+  return new HostCgroup(name, hostLayout());
+}
+
+class HostCgroup implements Cgroup {
+  readonly name: string;
+  readonly procsFiles: readonly string[];
+  readonly #layout: Layout;
+  readonly #directories: readonly string[];
+  #cpuLimited = false;
+  #destroyed: Promise<void> | undefined;
+
+  constructor(name: string, layout: Layout) {
+    this.name = name;
+    this.#layout = layout;
+    this.#directories = parentsOf(layout).map((parent) => join(parent, name));
+    this.procsFiles = this.#directories.map((directory) => join(directory, "cgroup.procs"));
+  }
+
+  make(): void {
+    for (const directory of this.#directories) mkdirSync(directory);
+  }
+
+  /** Removes the directories, where nothing is in them. The error of the last that could not be. */
+  remove(): Error | undefined {
+    let failure: Error | undefined;
+    for (const directory of this.#directories) {
+      try {
+        removeTree(directory);
+      } catch (error) {
+        failure = error as Error;
+      }
+    }
+    return failure;
+  }
+
+  add(pid: number): void {
+    for (const file of this.procsFiles) writeFileSync(file, String(pid));
+  }
+
+  setLimits(limits: CgroupLimits): void {
+    const { memory, cpu, pids } = this.#layout.controllers;
+    if (limits.memoryBytes !== undefined && memory !== undefined)
+      dialects[memory.version].setMemory(this.#in(memory.parent), limits.memoryBytes);
+    if (limits.cpuQuotaMicroseconds !== undefined && cpu !== undefined) {
+      dialects[cpu.version].setCpuQuota(this.#in(cpu.parent), limits.cpuQuotaMicroseconds);
+      this.#cpuLimited = true;
+    }
+    if (limits.pids !== undefined && pids !== undefined)
+      dialects[pids.version].setPids(this.#in(pids.parent), limits.pids);
+  }
+
+  kill(): void {
+    // A throttled tree needs CPU time to die: under a quota that takes seconds.
+    this.#liftCpuQuota();
+    if (this.#layout.kill !== undefined && tryWriteFile(join(this.#in(this.#layout.kill), "cgroup.kill"), "1")) return;
+    this.#killOneByOne();
+  }
+
+  pids(): number[] {
+    const file = this.procsFiles[0];
+    return file === undefined ? [] : pidsBelow(join(file, ".."));
+  }
+
+  usage(): CgroupUsage {
+    const { memory } = this.#layout.controllers;
+    const peakBytes = memory === undefined ? undefined : dialects[memory.version].memoryPeak(this.#in(memory.parent));
+    const accounting = this.#layout.cpuAccounting;
+    const cpuSeconds = accounting === undefined ? undefined : readCpuSeconds(this.#in(accounting));
+    return {
+      ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
+      ...(peakBytes === undefined ? {} : { peakBytes }),
+    };
+  }
+
+  resetPeak(): boolean {
+    const { memory } = this.#layout.controllers;
+    return memory !== undefined && dialects[memory.version].resetMemoryPeak(this.#in(memory.parent));
+  }
+
+  oomKills(): number {
+    const { memory } = this.#layout.controllers;
+    return memory === undefined ? 0 : (dialects[memory.version].oomKills(this.#in(memory.parent)) ?? 0);
+  }
+
+  pidsLimitHits(): number {
+    const { pids } = this.#layout.controllers;
+    return pids === undefined ? 0 : (dialects[pids.version].pidsLimitHits(this.#in(pids.parent)) ?? 0);
+  }
+
+  destroy(deadlineMs = 5000): Promise<void> {
+    this.#destroyed ??= this.#destroy(deadlineMs);
+    return this.#destroyed;
+  }
+
+  async #destroy(deadlineMs: number): Promise<void> {
+    const deadline = performance.now() + deadlineMs;
+    for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
+      if (this.pids().length > 0) this.kill();
+      const failure = this.remove();
+      if (failure === undefined) return;
+      if (performance.now() > deadline) {
+        throw new OrchestratorError(
+          "INTERNAL",
+          `cannot remove the cgroup ${this.name} after ${deadlineMs} ms; processes in it: ${this.pids().join(", ") || "none"}`,
+          { cause: failure },
+        );
+      }
+      await delay(waitMs);
+    }
+  }
+
+  #liftCpuQuota(): void {
+    const { cpu } = this.#layout.controllers;
+    if (!this.#cpuLimited || cpu === undefined) return;
+    try {
+      dialects[cpu.version].setCpuQuota(this.#in(cpu.parent), "unlimited");
+    } catch {
+      // The group is gone already, or the quota stays: it dies slower, not less.
+    }
+  }
+
+  /**
+   * Without `cgroup.kill`: freeze, so that nobody forks meanwhile and no pid can pass to somebody else, kill each, thaw.
+   * Without a freezer, rounds until nobody is left; a fork bomb is outrun only as far as its limit of pids lets it be.
+   */
+  #killOneByOne(): void {
+    const { freezer } = this.#layout;
+    const state = freezer === undefined ? undefined : join(this.#in(freezer), "freezer.state");
+    if (state !== undefined) tryWriteFile(state, "FROZEN");
+    for (let round = 0; round < 100; round++) {
+      const pids = this.pids().filter((pid) => readProcessStat(pid)?.state !== "Z");
+      if (pids.length === 0) break;
+      for (const pid of pids) this.#killIfMember(pid);
+      if (state !== undefined) break;
+    }
+    if (state !== undefined) tryWriteFile(state, "THAWED");
+  }
+
+  #killIfMember(pid: number): void {
+    try {
+      // The list is a moment old. Looked at again at the last moment, so that a pid that has passed on is left alone.
+      if (readFileSync(`/proc/${pid}/cgroup`, "latin1").includes(`/${this.name}`)) process.kill(pid, "SIGKILL");
+    } catch {
+      // Gone already.
+    }
+  }
+
+  #in(parent: string): string {
+    return join(parent, this.name);
+  }
+}
+
+/** Each parent directory of the layout once. The memory controller's first: `pids()` reads the first. */
+export function parentsOf(layout: Layout): string[] {
+  const { memory, cpu, pids } = layout.controllers;
+  const parents = [memory?.parent, cpu?.parent, pids?.parent, layout.cpuAccounting, layout.kill, layout.freezer];
+  return [...new Set(parents.filter((parent) => parent !== undefined))];
+}
+
+function pidsBelow(directory: string): number[] {
+  try {
+    const own = readFileSync(join(directory, "cgroup.procs"), "latin1").split("\n");
+    const pids = own.filter((line) => line !== "").map(Number);
+    for (const child of childDirectories(directory)) pids.push(...pidsBelow(child));
+    return [...new Set(pids)];
+  } catch {
+    return [];
+  }
+}
+
+/** Groups may have made groups of their own. */
+function removeTree(directory: string): void {
+  try {
+    for (const child of childDirectories(directory)) removeTree(child);
+    rmdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+function childDirectories(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(directory, entry.name));
+}
+
+function tryWriteFile(path: string, text: string): boolean {
+  try {
+    writeFileSync(path, text);
+    return true;
+  } catch {
+    return false;
+  }
+}
