@@ -58,11 +58,18 @@ else
   grep -v '^#' scripts/debian-packages.txt | awk '{ print "    " $2 }' >&2
 fi
 
-# npm ci starts from nothing, so it is worth asking whether it would change anything.
-if ! cmp -s package-lock.json node_modules/.setup-lock 2>/dev/null; then
+# npm ci starts from nothing, so it is worth asking first whether what is installed is what the lock file says.
+installed_as_locked() {
+  node -e '
+    const packagesOf = (path) => JSON.parse(require("node:fs").readFileSync(path, "utf8")).packages;
+    const installed = packagesOf("node_modules/.package-lock.json");
+    const same = ([path, entry]) => path === "" || entry.optional || installed[path]?.version === entry.version;
+    process.exit(Object.entries(packagesOf("package-lock.json")).every(same) ? 0 : 1);
+  ' 2>/dev/null
+}
+if ! installed_as_locked; then
   say "installing npm packages"
   npm ci --loglevel=error
-  cp package-lock.json node_modules/.setup-lock
 fi
 
 say "building"

@@ -18,6 +18,7 @@ export interface Component {
 }
 
 const setup = "run scripts/setup.sh --test";
+const withData = "set ORCHESTRATOR_DATA to a folder that has it";
 
 export const components = {
   linux: { check: () => process.platform === "linux", remedy: "run on Linux", optional: true },
@@ -34,9 +35,9 @@ export const components = {
   ps: { check: () => onPath("ps"), remedy: setup },
   git: { check: () => onPath("git"), remedy: setup },
   /** Recorded executions of scientific workflows, by WfCommons. */
-  wfinstances: { check: () => existsSync(sharedData("wfinstances")), remedy: "see docs/data.md", optional: true },
+  wfinstances: { check: () => existsSync(sharedData("wfinstances")), remedy: withData, optional: true },
   /** 164 Python problems with solutions and tests, by OpenAI. */
-  humaneval: { check: () => existsSync(sharedData("humaneval")), remedy: "see docs/data.md", optional: true },
+  humaneval: { check: () => existsSync(sharedData("humaneval")), remedy: withData, optional: true },
 } as const satisfies Readonly<Record<string, Component>>;
 
 export type ComponentName = keyof typeof components;
