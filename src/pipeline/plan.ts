@@ -1,0 +1,205 @@
+/** Turns a pipeline and the values of one run into what an executor takes: tasks and configuration. */
+import type { ExecutionConfig } from "../executor/config.js";
+import { OrchestratorError } from "../model/error.js";
+import type { ExecutionResult } from "../model/result.js";
+import type { ConditionContext, RetryPolicy, Task } from "../model/task.js";
+import { templatesOf } from "./compile-tasks.js";
+import { ExpressionError } from "./expression.js";
+import { resolveInputs } from "./inputs.js";
+import { type Pipeline, type PipelineTask, taskOnly } from "./pipeline.js";
+import { PipelineError, type PipelineProblem } from "./problem.js";
+import { type AttemptOptions, describe, forEachRun, loopRun } from "./repeat.js";
+import { describeError, ScopeMaker } from "./scope.js";
+import { makeWork, taskRepeats, type WorkPlace } from "./task-work.js";
+import type { PlacedExpression, Template } from "./template.js";
+
+/** What `ParallelExecutor` is given, and how its results are read as the pipeline's. */
+export interface PipelinePlan {
+  readonly name: string;
+  readonly pipeline: Pipeline;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly tasks: readonly Task[];
+  readonly config: ExecutionConfig;
+  /** The pipeline's `outputs`. One that needs a task that did not succeed is among `missing`, with the reason. */
+  outputs(results: ReadonlyMap<string, ExecutionResult>): PipelineOutputs;
+}
+
+export interface PipelineOutputs {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly missing: Readonly<Record<string, string>>;
+}
+
+export interface PlanOptions {
+  /** Values of inputs, by name; text is made into an input's type. */
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  /** Environment that the file's `env` list lets through. Default: this process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Folder that a given path starts from. Default: the working directory. */
+  readonly workingDirectory?: string;
+}
+
+/**
+ * Makes the tasks of one run.
+ * @throws PipelineError where inputs are missing or wrong, or an expression over them cannot be evaluated
+ */
+export function planPipeline(pipeline: Pipeline, options: PlanOptions = {}): PipelinePlan {
+  const inputs = resolveInputs(pipeline, options.inputs ?? {}, options);
+  const env = visibleEnvironment(pipeline, options.env ?? process.env);
+  const place: WorkPlace = { pipeline, scopes: new ScopeMaker(pipeline, { inputs, env }) };
+  checkFixedExpressions(place);
+  return {
+    name: pipeline.name,
+    pipeline,
+    inputs,
+    tasks: pipeline.tasks.map((task) => planTask(task, place)),
+    config: planConfig(pipeline),
+    outputs: (results) => evaluateOutputs(place, results),
+  };
+}
+
+function visibleEnvironment(
+  pipeline: Pipeline,
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const visible: Record<string, string> = {};
+  for (const name of pipeline.definition.env ?? []) {
+    const value = environment[name];
+    if (value !== undefined) visible[name] = value;
+  }
+  return visible;
+}
+
+/** Evaluates what depends on inputs and environment alone, so that it fails before anything starts. */
+function checkFixedExpressions({ pipeline, scopes }: WorkPlace): void {
+  const templates = pipeline.tasks.flatMap((task) => templatesOf(task.templates));
+  const problems: PipelineProblem[] = [];
+  for (const placed of [...templates, ...pipeline.outputs.values()].flatMap((template) => template.expressions)) {
+    const problem = problemOfFixed(placed, pipeline, scopes);
+    if (problem !== undefined) problems.push(problem);
+  }
+  if (problems.length > 0) throw new PipelineError(pipeline.file, problems);
+}
+
+function problemOfFixed(placed: PlacedExpression, pipeline: Pipeline, scopes: ScopeMaker): PipelineProblem | undefined {
+  const { expression, path, offset } = placed;
+  if (!expression.references.every(({ name }) => name === "inputs" || name === "env")) return undefined;
+  try {
+    expression.evaluate(scopes.run);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    const unset = expression.references.find(
+      ({ name, path: [variable] }) => name === "env" && variable !== undefined && !(variable in scopes.run.env),
+    );
+    const message = unset === undefined ? error.message : `the environment variable ${unset.path[0]} is not set`;
+    return pipeline.document.problemInString(path, offset + error.start, error.end - error.start, message);
+  }
+}
+
+function planConfig({ definition }: Pipeline): ExecutionConfig {
+  const { maxConcurrentTasks, maxWorkers, maxMemory, maxCpuCores, resources } = definition.limits ?? {};
+  return {
+    ...(maxConcurrentTasks !== undefined && { maxConcurrentTasks }),
+    ...(maxWorkers !== undefined && { maxWorkers }),
+    ...(definition.failurePolicy && { failurePolicy: definition.failurePolicy }),
+    resourceLimits: {
+      ...resources,
+      ...(maxMemory !== undefined && { maxMemory }),
+      ...(maxCpuCores !== undefined && { maxCpuCores }),
+    },
+  };
+}
+
+function planTask(task: PipelineTask, place: WorkPlace): Task {
+  const { definition } = task;
+  const { trigger, expectedDuration } = taskOnly(definition);
+  const when = planCondition(task, place);
+  const attempt = attemptOptions(task, place);
+  const shared = {
+    id: task.id,
+    name: task.id,
+    dependsOn: task.needs,
+    ...(definition.priority !== undefined && { priority: definition.priority }),
+    ...(definition.totalTimeout !== undefined && { totalTimeout: definition.totalTimeout }),
+    ...(expectedDuration !== undefined && { expectedDuration }),
+    trigger: task.handles === undefined ? (trigger ?? "all-succeeded") : "any-failed",
+    ...(when && { when }),
+  } satisfies Partial<Task>;
+  if (!taskRepeats(task)) {
+    const scopeOf = (context: ConditionContext) => place.scopes.base(task.needs, context);
+    return { ...shared, ...attempt, ...makeWork(task, place, scopeOf) };
+  }
+  const makeRun = task.templates.forEach === undefined ? loopRun : forEachRun;
+  return { ...shared, run: makeRun(task, place, attempt) as Task["run"] };
+}
+
+/** What holds for each attempt: of the task itself, or of each of its items or iterations. */
+function attemptOptions({ definition, templates }: PipelineTask, place: WorkPlace): AttemptOptions {
+  const { defaults = {} } = place.pipeline.definition;
+  const retry = definition.retry ?? defaults.retry;
+  const timeout = definition.timeout ?? defaults.timeout;
+  const { priority, resources } = definition;
+  return {
+    ...(retry !== undefined && { retries: planRetries(retry, templates.retryIf, place.scopes) }),
+    ...(timeout !== undefined && { timeout }),
+    ...(priority !== undefined && { priority }),
+    ...(resources && { resources: resources as NonNullable<Task["resources"]> }),
+  };
+}
+
+type WrittenRetry = number | (Omit<RetryPolicyShape, "if"> & { readonly if?: string | undefined });
+type RetryPolicyShape = { [Key in "delay" | "factor" | "maxDelay" | "jitter"]?: RetryPolicy[Key] | undefined } & {
+  attempts: number;
+};
+
+function planRetries(retry: WrittenRetry, retryIf: Template | undefined, scopes: ScopeMaker): number | RetryPolicy {
+  if (typeof retry === "number") return retry;
+  const { if: _condition, ...policy } = retry;
+  if (retryIf === undefined) return policy as RetryPolicy;
+  const ask = (error: Error, attempt: number) => {
+    const answer = retryIf.evaluate({ ...scopes.run, error: describeError(error), attempt });
+    if (typeof answer === "boolean") return answer;
+    throw new OrchestratorError("INVALID_OPTION", `retry.if takes true or false, got ${describe(answer)}`);
+  };
+  return { ...(policy as RetryPolicy), retryIf: ask };
+}
+
+function planCondition(task: PipelineTask, { scopes }: WorkPlace): NonNullable<Task["when"]> | undefined {
+  const { handles, templates } = task;
+  if (handles !== undefined) {
+    return (context) => {
+      const { status } = context.result(handles);
+      return status === "failed" || status === "timed-out" || `"${handles}" was ${status}, not failed`;
+    };
+  }
+  const { when } = templates;
+  if (when === undefined) return undefined;
+  const words =
+    when.expressions.length === 1
+      ? when.expressions[0]!.expression.text.trim()
+      : String(taskOnly(task.definition).when);
+  return (context) => {
+    const answer = when.evaluate(scopes.base(task.needs, context));
+    if (typeof answer !== "boolean")
+      throw new OrchestratorError("INVALID_OPTION", `when takes true or false, got ${describe(answer)}: ${words}`);
+    return answer || `not ${words}`;
+  };
+}
+
+function evaluateOutputs(
+  { pipeline, scopes }: WorkPlace,
+  results: ReadonlyMap<string, ExecutionResult>,
+): PipelineOutputs {
+  const values: Record<string, unknown> = {};
+  const missing: Record<string, string> = {};
+  const ids = pipeline.tasks.map((task) => task.id).filter((id) => results.has(id));
+  const scope = scopes.base(ids, { result: (id) => results.get(id)! });
+  for (const [name, output] of pipeline.outputs) {
+    try {
+      values[name] = output.evaluate(scope);
+    } catch (error) {
+      missing[name] = (error as Error).message;
+    }
+  }
+  return { values, missing };
+}
