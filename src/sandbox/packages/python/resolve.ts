@@ -1,0 +1,108 @@
+/**
+ * `allowedPackages: ["requests", "pandas>=1.5"]` as a view of the file system.
+ *
+ * Only what is installed can be allowed; nothing is installed, built or run. The view has the files that the distributions and
+ * their requirements own, under the paths that they have on this machine, so that a module imported outside the sandbox (by a fork server) and
+ * one imported inside have the same file names.
+ */
+import { OrchestratorError } from "../../../model/error.js";
+import { nearestName } from "../../../model/nearest-name.js";
+import { plainBind, type ResolvedBind, resolveBinds, viewDigest } from "../identity.js";
+import type { PackageBind, PackageView } from "../view.js";
+import { closureOf, describeRequirement, InstalledDistributions, matches } from "./closure.js";
+import type { Distribution } from "./distribution.js";
+import type { PythonEnvironment } from "./environment.js";
+import { fewestEntries } from "./ownership.js";
+import type { PythonRequirement } from "./requirement.js";
+
+/**
+ * Data that some distributions read outside the site directories, where Debian puts it. Only what exists is shown. Time zones
+ * and fonts are read by what merely requires these, so they go with any of them.
+ */
+const dataElsewhere: Readonly<Record<string, readonly string[]>> = {
+  certifi: ["/etc/ssl/certs/ca-certificates.crt"],
+  matplotlib: ["/etc/matplotlibrc", "/usr/share/matplotlib", "/usr/share/fonts"],
+  "python-dateutil": ["/usr/share/zoneinfo"],
+  pytz: ["/usr/share/zoneinfo"],
+  tzdata: ["/usr/share/zoneinfo"],
+};
+
+/**
+ * The view of `requirements`, each the result of `parseAllowedDistribution`.
+ *
+ * @throws OrchestratorError `PACKAGE_NOT_FOUND` for one that is not installed, or not in a version that was asked for.
+ */
+export function resolvePythonView(
+  requirements: readonly PythonRequirement[],
+  environment: PythonEnvironment,
+): PackageView {
+  const installed = new InstalledDistributions(environment);
+  const wanted = requirements.map((requirement) => findWanted(requirement, installed, environment));
+  const closure = closureOf(wanted, installed, environment);
+  const paths = [...closure.owned].flatMap(([site, owned]) =>
+    fewestEntries(site, owned).map((entry) => `${site}/${entry}`),
+  );
+  const binds = resolveBinds(paths.map(asItself));
+  const data = resolveBinds([...closure.distributions.keys()].flatMap((key) => dataElsewhere[key] ?? []).map(asItself));
+  const versions = Object.fromEntries(
+    [...closure.distributions.values()].map(({ key, version }) => [key, version]).sort(),
+  );
+  return {
+    language: "python",
+    digest: viewDigest("python", [environment.interpreter, environment.markers.python_full_version], versions, [
+      ...binds,
+      ...data,
+    ]),
+    roots: environment.siteDirectories,
+    binds: binds.map(plainBind),
+    data: data.map(plainBind),
+    importNames: importNamesOf(wanted, binds, environment),
+    versions,
+    unmet: closure.unmet,
+  };
+}
+
+function asItself(path: string): PackageBind {
+  return { source: path, target: path };
+}
+
+function findWanted(
+  requirement: PythonRequirement,
+  installed: InstalledDistributions,
+  environment: PythonEnvironment,
+): Distribution {
+  const found = installed.find(requirement.key);
+  const sites = environment.siteDirectories.join(", ");
+  const remedy = `install it with "apt-get install python3-${requirement.key}" or "${environment.interpreter} -m pip install '${describeRequirement(requirement)}'"`;
+  if (found === undefined) {
+    const nearest = nearestName(requirement.key, installed.names());
+    const hint = nearest === undefined ? "" : ` Did you mean "${nearest}"?`;
+    throw notFound(`allowed package "${requirement.name}" is not installed in ${sites}: ${remedy}.${hint}`);
+  }
+  if (!matches(found, requirement)) {
+    const wanted = describeRequirement(requirement);
+    throw notFound(`allowed package "${wanted}": version ${found.version} is installed in ${found.site}, ${remedy}`);
+  }
+  return found;
+}
+
+function notFound(message: string): OrchestratorError {
+  return new OrchestratorError("PACKAGE_NOT_FOUND", message);
+}
+
+/** The public top-level modules that the wanted distributions give, among those that are in the view. */
+function importNamesOf(
+  wanted: readonly Distribution[],
+  binds: readonly ResolvedBind[],
+  environment: PythonEnvironment,
+): string[] {
+  const shown = new Set<string>();
+  for (const { target } of binds) {
+    const site = environment.siteDirectories.find((directory) => target.startsWith(`${directory}/`));
+    const first = site === undefined ? "" : target.slice(site.length + 1).split("/")[0]!;
+    shown.add(first.replace(/\.(?:py|[^/]*\.so)$/, ""));
+  }
+  const names = wanted.flatMap(({ topLevel, key }) => (topLevel.length > 0 ? topLevel : [key.replaceAll("-", "_")]));
+  const isPublic = (name: string) => /^[a-z]\w*$/i.test(name) && shown.has(name);
+  return [...new Set(names.filter(isPublic))].sort();
+}

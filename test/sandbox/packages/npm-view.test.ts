@@ -1,0 +1,89 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { PackageViews } from "#src/sandbox/packages/index.js";
+
+let root: string;
+let modules: string;
+
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), "packages-")));
+  modules = join(root, "node_modules");
+  mkdirSync(modules);
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+function npm(path: string, version: string, manifest: object = {}): void {
+  mkdirSync(join(root, path), { recursive: true });
+  writeFileSync(join(root, path, "package.json"), JSON.stringify({ version, ...manifest }));
+}
+
+async function shown(...entries: string[]) {
+  const view = await new PackageViews({ nodeModules: [modules] }).view("javascript", entries);
+  return { ...view, targets: view.binds.map(({ target }) => target) };
+}
+
+test("a view has the package, its dependencies beside it and in it, and nothing else", async () => {
+  npm("node_modules/a", "1.2.3", { dependencies: { b: "^1", "@s/c": "*" }, devDependencies: { dev: "*" } });
+  npm("node_modules/b", "1.0.0", { dependencies: { d: "^1" }, optionalDependencies: { absent: "*" } });
+  npm("node_modules/b/node_modules/d", "1.0.0", { dependencies: { e: "*" } });
+  npm("node_modules/d", "2.0.0");
+  npm("node_modules/@s/c", "3.0.0", {
+    peerDependencies: { p: "*", q: "*", gone: "*" },
+    peerDependenciesMeta: { q: { optional: true } },
+  });
+  for (const name of ["dev", "e", "p"]) npm(`node_modules/${name}`, "1.0.0");
+  const { targets, versions, unmet, importNames, roots } = await shown("a@^1.2");
+  expect(targets).toEqual(["@s/c", "a", "b", "e", "p"].map((name) => `/node_modules/${name}`));
+  expect(versions).toEqual({ "@s/c": "3.0.0", a: "1.2.3", b: "1.0.0", e: "1.0.0", p: "1.0.0" });
+  expect(unmet).toEqual(["@s/c requires gone@*, which is not installed"]);
+  expect(importNames).toEqual(["a"]);
+  expect(roots).toEqual(["/node_modules"]);
+});
+
+test("a store of links is shown flat, and refused where it has two versions of one package", async () => {
+  npm(".store/node_modules/.s/a/node_modules/a", "1.0.0", { dependencies: { b: "1" } });
+  npm(".store/node_modules/.s/b1/node_modules/b", "1.0.0");
+  npm(".store/node_modules/.s/b2/node_modules/b", "2.0.0");
+  symlinkSync(
+    join(root, ".store/node_modules/.s/b1/node_modules/b"),
+    join(root, ".store/node_modules/.s/a/node_modules/b"),
+  );
+  symlinkSync(join(root, ".store/node_modules/.s/a/node_modules/a"), join(modules, "a"));
+  symlinkSync(join(root, ".store/node_modules/.s/b2/node_modules/b"), join(modules, "b"));
+  const { binds } = await shown("a");
+  expect(binds).toContainEqual({
+    source: join(root, ".store/node_modules/.s/b1/node_modules/b"),
+    target: "/node_modules/b",
+  });
+  await expect(shown("a", "b")).rejects.toThrow(/two versions of "b": 1.0.0 in .* and 2.0.0 in/);
+});
+
+test("a link to a working copy is refused, for it would show all that lies there", async () => {
+  npm("work/mine", "1.0.0");
+  symlinkSync(join(root, "work/mine"), join(modules, "mine"));
+  await expect(shown("mine")).rejects.toThrow(/"mine" is a link to .*work\/mine/);
+});
+
+test("what is not there is an error that says how to install it", async () => {
+  npm("node_modules/a", "1.2.3");
+  await expect(shown("b")).rejects.toThrow(
+    /"b" is not installed \(searched .*node_modules\): install it with "npm install b"/,
+  );
+  await expect(shown("a@^2")).rejects.toMatchObject({ code: "PACKAGE_NOT_FOUND" });
+  await expect(shown("a@^2")).rejects.toThrow(/version 1.2.3 is installed in/);
+  const nowhere = new PackageViews({ nodeModules: [join(root, "none")] });
+  await expect(nowhere.view("javascript", ["a"])).rejects.toThrow(/no node_modules directory/);
+});
+
+test("a package that is upgraded is another view", async () => {
+  npm("node_modules/@s/a", "1.0.0");
+  const views = new PackageViews({ nodeModules: [modules] });
+  const first = await views.view("javascript", ["@s/a"], 0);
+  rmSync(join(modules, "@s/a"), { recursive: true });
+  npm("node_modules/@s/a", "1.0.1");
+  const second = await views.view("javascript", ["@s/a"], 10_000);
+  expect(second.versions).toEqual({ "@s/a": "1.0.1" });
+  expect(second.digest).not.toBe(first.digest);
+});
