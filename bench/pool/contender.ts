@@ -1,0 +1,12 @@
+import type { WorkloadName } from "./functions.js";
+
+export const THREADS = 2;
+export const IN_FLIGHT = 20;
+
+/** A pool that is up, with its threads warm or warming. */
+export interface Pool {
+  /** One task; `transfer` is moved, not copied. */
+  run(input: unknown, transfer?: ArrayBuffer): Promise<unknown>;
+}
+
+export type OpenPool = (workload: WorkloadName) => Pool | Promise<Pool>;

@@ -1,0 +1,3 @@
+import { openPiscina } from "./piscina.js";
+
+export const open = openPiscina(10);

@@ -1,0 +1,4 @@
+import { ThreadWorker } from "poolifier";
+import { workloads } from "../functions.js";
+
+export default new ThreadWorker(workloads as never);

@@ -1,0 +1,4 @@
+import workerpool from "workerpool";
+import { workloads } from "../functions.js";
+
+workerpool.worker(workloads as never);
