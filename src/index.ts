@@ -1,1 +1,2 @@
-export {};
+/** `orchestrator-executor`: everything that is public. */
+export * from "./parallel.js";

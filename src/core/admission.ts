@@ -102,6 +102,10 @@ export class Admission {
     this.#classOfAdded.set(task, this.#classOfDemand.get(demand) ?? this.#addClass(demand));
   }
 
+  demandOf(task: number): Demand {
+    return this.#classes[this.#classIndex(task)]!.demand;
+  }
+
   /** Forgets the demand of an added task that has ended. */
   forget(task: number): void {
     this.#classOfAdded.delete(task);

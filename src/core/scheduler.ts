@@ -206,7 +206,7 @@ export class Scheduler {
 
   #toReady(task: number, at: number): void {
     this.table.state[task] = TaskState.ready;
-    this.table.readyAt[task] = at;
+    if (this.table.attempts[task] === 0) this.table.readyAt[task] = at;
     this.admission.push(task);
     if (this.observed) this.#effects.push({ type: "task-ready", task, at });
   }
@@ -551,15 +551,6 @@ export class Scheduler {
       const root = this.table.roots.get(bad) ?? bad;
       this.#toEnd.push({ task, state: TaskState.skipped, reason: { kind: "dependency", task: bad, root } });
     } else if (this.table.waitingOn[task] === 0) this.#dependenciesEnded(task, at);
-  }
-
-  /** Adds a resource to the limits, for a group of tasks with a concurrency of its own, and gives its index. */
-  addResource(capacity: number): number {
-    return this.admission.addResource(capacity);
-  }
-
-  removeResource(resource: number): void {
-    this.admission.removeResource(resource);
   }
 
   /** The demand object that tasks which hold the same as `demand` and one unit of `resource` share. */

@@ -2,7 +2,16 @@
 import type { WorkerContext } from "./context.js";
 import { InvalidOptionError } from "./error.js";
 import type { SandboxConfig } from "./sandbox.js";
-import type { CodeWork, CommandOptions, CommandOutput, CommandWork, ProcessWork, ThreadWork } from "./work.js";
+import type { ConditionContext } from "./task.js";
+import type {
+  CodeWork,
+  CommandOptions,
+  CommandOutput,
+  CommandWork,
+  DeferredWork,
+  ProcessWork,
+  ThreadWork,
+} from "./work.js";
 
 /** A function that a module exports for workers. */
 // biome-ignore lint/suspicious/noExplicitAny: any inputs, so that a function of whatever inputs matches
@@ -69,6 +78,19 @@ export function code(language: string, source: string, sandbox?: SandboxConfig):
   if (typeof language !== "string" || language === "") throw invalid("code.language", "takes the name of a language");
   if (typeof source !== "string") throw invalid("code.source", "takes source text");
   return sandbox === undefined ? { kind: "code", language, source } : { kind: "code", language, source, sandbox };
+}
+
+/**
+ * Work that is made when its task starts, from what earlier tasks gave: `deferred({ resolve: ({ output }) => ({ work:
+ * command(["wc", "-l", output("download")]) }) })`. `finish` may turn what the work gave into the task's output.
+ */
+export function deferred<Output = unknown>(options: {
+  readonly resolve: DeferredWork["resolve"];
+  readonly finish?: (output: unknown, context: ConditionContext) => Output | PromiseLike<Output>;
+}): DeferredWork<unknown, Output> {
+  if (typeof options?.resolve !== "function") throw invalid("deferred.resolve", "takes a function");
+  const work = { kind: "deferred", resolve: options.resolve } as const;
+  return options.finish === undefined ? work : { ...work, finish: options.finish };
 }
 
 function moduleHref(maker: string, module: URL | string): string {

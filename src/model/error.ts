@@ -40,9 +40,9 @@ export type ErrorCode =
 export class OrchestratorError extends Error {
   readonly code: ErrorCode;
   /** What happened to the task, as data, where the error is a task's. */
-  declare readonly reason?: FailureReason;
+  declare readonly failureReason?: FailureReason;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; reason?: FailureReason } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; failureReason?: FailureReason } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     Object.defineProperty(this, "name", {
       value: "OrchestratorError",
@@ -51,7 +51,7 @@ export class OrchestratorError extends Error {
       enumerable: false,
     });
     this.code = code;
-    if (options.reason !== undefined) this.reason = options.reason;
+    if (options.failureReason !== undefined) this.failureReason = options.failureReason;
   }
 }
 

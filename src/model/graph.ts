@@ -157,7 +157,9 @@ export class TaskGraph {
         if (await until(previous as Awaited<Output>, iteration)) return previous;
       }
       const message = `loop "${id}" did not meet its condition in ${maxIterations} iterations; raise maxIterations or look at "until"`;
-      throw new OrchestratorError("LOOP_LIMIT", message, { reason: { kind: "loop-limit", iterations: maxIterations } });
+      throw new OrchestratorError("LOOP_LIMIT", message, {
+        failureReason: { kind: "loop-limit", iterations: maxIterations },
+      });
     };
     return this.#add(id, inputs, run as Task["run"], own) as TaskHandle<Awaited<Output>>;
   }

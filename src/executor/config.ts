@@ -1,0 +1,151 @@
+/** Options of an executor, validated once. */
+import { availableParallelism, totalmem } from "node:os";
+import { makeLimits, type NamedLimits } from "../core/limits.js";
+import { type Policy, plainPolicy } from "../core/policy.js";
+import { readRetries } from "../core/task-options.js";
+import { Checker } from "../model/check.js";
+import type { SandboxConfig } from "../model/sandbox.js";
+import type { RetryPolicy } from "../model/task.js";
+import type { Duration, Size } from "../model/units.js";
+import type { Observer } from "../port/observer.js";
+
+/** How tasks are carried out. */
+export const ExecutionMode = {
+  /** One attempt at a time, in start order. */
+  sequential: "sequential",
+  /** As many at once as the limits allow. */
+  parallel: "parallel",
+  /** As `parallel`, and only code in a sandbox is run: any other work is refused before anything starts. */
+  sandboxed: "sandboxed",
+} as const;
+
+export type ExecutionMode = (typeof ExecutionMode)[keyof typeof ExecutionMode];
+
+/** What the attempts of a run may hold at once, as they declare it in `Task.resources`. */
+export interface ResourceLimits {
+  /** Default: the memory of this machine (or of its container). */
+  readonly maxMemory?: Size;
+  /** Default: the CPUs available to this process. */
+  readonly maxCpuCores?: number;
+  /** Capacity of any other resource: `{ gpu: 1 }`. */
+  readonly [resource: string]: number | string | undefined;
+}
+
+export interface ExecutionConfig {
+  /** Default `"parallel"`. */
+  readonly mode?: ExecutionMode;
+  /** Worker threads and, separately, worker processes at most; 1 to 1024. Default: the CPUs available to this process. */
+  readonly maxWorkers?: number;
+  /** Attempts at once in a run, whatever runs them; 1 to 1,000,000. Default: 4 for each CPU, at least 16. */
+  readonly maxConcurrentTasks?: number;
+  /** Limit of each attempt whose task names none. Default: none. */
+  readonly taskTimeout?: Duration;
+  readonly resourceLimits?: ResourceLimits;
+  /** Retries of tasks that name none: a number of them, or a policy. Default 0. */
+  readonly retries?: number | RetryPolicy;
+  /** After a failure, `"continue"` goes on with all that does not depend on it; `"fail-fast"` cancels the rest. Default `"continue"`. */
+  readonly failurePolicy?: "continue" | "fail-fast";
+  /** Told of everything that happens in every run of this executor. */
+  readonly monitor?: Observer;
+  /** Sandbox of `code` tasks, under what they say themselves. */
+  readonly sandbox?: SandboxConfig;
+  /** Cancels every run of this executor when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/** `ExecutionConfig` with every value checked and present. */
+export interface ResolvedConfig {
+  readonly mode: ExecutionMode;
+  readonly maxWorkers: number;
+  readonly limits: NamedLimits;
+  /** The policy of a task that says nothing. */
+  readonly defaults: Policy;
+  readonly retryIf: RetryPolicy["retryIf"] | undefined;
+  readonly failurePolicy: "continue" | "fail-fast";
+  readonly monitor: Observer | undefined;
+  readonly sandbox: SandboxConfig | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const optionNames = [
+  "mode",
+  "maxWorkers",
+  "maxConcurrentTasks",
+  "taskTimeout",
+  "resourceLimits",
+  "retries",
+  "failurePolicy",
+  "monitor",
+  "sandbox",
+  "signal",
+] as const satisfies readonly (keyof ExecutionConfig)[];
+
+/** @throws InvalidOptionError with everything that is wrong. */
+export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
+  const check = new Checker();
+  if (!check.object("", config, optionNames)) check.finish();
+  const cores = availableParallelism();
+  const mode = check.oneOf("mode", config.mode, ["sequential", "parallel", "sandboxed"], "parallel");
+  const maxConcurrentTasks = check.number(
+    "maxConcurrentTasks",
+    config.maxConcurrentTasks,
+    { minimum: 1, maximum: 1_000_000, integer: true },
+    Math.max(16, 4 * cores),
+  );
+  const resolved: ResolvedConfig = {
+    mode,
+    maxWorkers: check.number("maxWorkers", config.maxWorkers, { minimum: 1, maximum: 1024, integer: true }, cores),
+    limits: readLimits(check, mode === "sequential" ? 1 : maxConcurrentTasks, config.resourceLimits ?? {}, cores),
+    defaults: readDefaults(check, config),
+    retryIf: typeof config.retries === "object" ? config.retries.retryIf : undefined,
+    failurePolicy: check.oneOf("failurePolicy", config.failurePolicy, ["continue", "fail-fast"], "continue"),
+    monitor: config.monitor,
+    sandbox: config.sandbox,
+    signal: config.signal,
+  };
+  if (config.monitor !== undefined && typeof config.monitor?.observe !== "function")
+    check.report("monitor", "takes an ExecutionMonitor, or anything with a method observe(event)");
+  if (config.signal !== undefined && !(config.signal instanceof AbortSignal))
+    check.report("signal", "takes an AbortSignal");
+  if (config.sandbox !== undefined && (typeof config.sandbox !== "object" || config.sandbox === null))
+    check.report("sandbox", "takes a SandboxConfig");
+  check.finish();
+  return resolved;
+}
+
+function readLimits(check: Checker, slots: number, given: ResourceLimits, cores: number): NamedLimits {
+  const none = makeLimits(slots, cores, totalmem(), {});
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    check.report("resourceLimits", 'takes an object such as { maxMemory: "4GB", maxCpuCores: 4, gpu: 1 }');
+    return none;
+  }
+  const { maxMemory, maxCpuCores, ...custom } = given;
+  const amounts: Record<string, number> = {};
+  for (const [name, amount] of Object.entries(custom)) {
+    if (name === "cpu" || name === "memory")
+      check.report(`resourceLimits.${name}`, `is given as ${name === "cpu" ? "maxCpuCores" : "maxMemory"}`);
+    else amounts[name] = check.number(`resourceLimits.${name}`, amount, { minimum: 0, maximum: 1e9 }, 0);
+  }
+  const cpu = check.number("resourceLimits.maxCpuCores", maxCpuCores, { minimum: 0.001, maximum: 1e6 }, cores);
+  return makeLimits(slots, cpu, check.bytes("resourceLimits.maxMemory", maxMemory, hostMemory(), 1), amounts);
+}
+
+/** Memory of this machine, or of the container that this process is in. */
+function hostMemory(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
+}
+
+function readDefaults(check: Checker, config: ExecutionConfig): Policy {
+  const timeoutMs = check.durationMs("taskTimeout", config.taskTimeout, Number.POSITIVE_INFINITY, 1);
+  const retries =
+    config.retries === undefined
+      ? {}
+      : readRetries(config.retries, plainPolicy, (message) => reportRetries(check, message));
+  return { ...plainPolicy, ...retries, timeoutMs };
+}
+
+function reportRetries(check: Checker, message: string): void {
+  const colon = message.indexOf(": ");
+  check.report(message.slice(0, colon), message.slice(colon + 2));
+}

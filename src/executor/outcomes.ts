@@ -1,0 +1,263 @@
+/**
+ * What the tasks of a run gave. Outputs lie in an array by task number; everything else that a result tells is read from
+ * the scheduler's columns when somebody looks, so that a million successes cost an array and no objects.
+ */
+import type { EndReason } from "../core/effect.js";
+import type { EndState } from "../core/task-state.js";
+import { isEnd, statusOf, TaskState } from "../core/task-state.js";
+import type { TaskTable } from "../core/task-table.js";
+import { OrchestratorError } from "../model/error.js";
+import { isHandle, type TaskHandle } from "../model/graph.js";
+import type { ExecutionResult, FailureReason, FailureResult, ResourceUsage, TaskStatus } from "../model/result.js";
+import { formatDurationMs } from "../model/units.js";
+
+/** How an attempt failed, as its runner told it. */
+export interface AttemptError {
+  readonly error: Error;
+  readonly reason: FailureReason;
+}
+
+export class Outcomes {
+  readonly outputs: unknown[];
+  /** The last failed attempt of each task that had one. */
+  readonly errors = new Map<number, AttemptError>();
+  readonly #reasons = new Map<number, EndReason>();
+  readonly #workers = new Map<number, string>();
+  readonly #usage = new Map<number, ResourceUsage>();
+  readonly #failures = new Map<number, FailureResult>();
+  readonly #table: TaskTable;
+  readonly #idOf: (task: number) => string;
+  /** Why the run was cancelled, in the caller's words. */
+  cancelMessage = "";
+
+  constructor(table: TaskTable, idOf: (task: number) => string) {
+    this.#table = table;
+    this.#idOf = idOf;
+    this.outputs = new Array(table.count);
+  }
+
+  ran(task: number, workerId: string, usage: ResourceUsage | undefined): void {
+    this.#workers.set(task, workerId);
+    if (usage !== undefined) this.#usage.set(task, usage);
+  }
+
+  ended(task: number, reason: EndReason | undefined): void {
+    if (reason !== undefined) this.#reasons.set(task, reason);
+  }
+
+  forget(task: number): void {
+    this.outputs[task] = undefined;
+    this.errors.delete(task);
+    this.#reasons.delete(task);
+    this.#workers.delete(task);
+    this.#usage.delete(task);
+    this.#failures.delete(task);
+  }
+
+  status(task: number): TaskStatus {
+    return statusOf(this.#table.state[task]! as EndState);
+  }
+
+  /** How many of the tasks ended in which way. */
+  counts(tasks: Iterable<number>): Record<TaskStatus, number> {
+    const counts = { succeeded: 0, failed: 0, "timed-out": 0, cancelled: 0, skipped: 0 };
+    for (const task of tasks) counts[this.status(task)]++;
+    return counts;
+  }
+
+  workerOf(task: number): string {
+    return this.#workers.get(task) ?? "inline";
+  }
+
+  /** The result of a task that has ended. */
+  result(task: number): ExecutionResult {
+    if (!isEnd(this.#table.state[task]!)) throw new RangeError(`task "${this.#idOf(task)}" has not ended`);
+    if (this.#table.state[task] === TaskState.succeeded) {
+      return { ...this.#base(task), success: true, status: "succeeded", output: this.outputs[task] };
+    }
+    let failure = this.#failures.get(task);
+    if (failure === undefined) {
+      const { error, reason } = this.#failureOf(task);
+      failure = {
+        ...this.#base(task),
+        success: false,
+        status: this.status(task) as FailureResult["status"],
+        error,
+        reason,
+      };
+      this.#failures.set(task, failure);
+    }
+    return failure;
+  }
+
+  #base(task: number) {
+    const table = this.#table;
+    const attempts = table.attempts[task]!;
+    const endedAt = table.endedAt[task]!;
+    const usage = this.#usage.get(task);
+    if (attempts === 0) return { taskId: this.#idOf(task), attempts, queuedTime: 0, executionTime: 0, endedAt };
+    const startedAt = table.startedAt[task]!;
+    const firstStartedAt = table.firstStartedAt.get(task) ?? startedAt;
+    return {
+      taskId: this.#idOf(task),
+      attempts,
+      queuedTime: (firstStartedAt - table.readyAt[task]!) / 1000,
+      executionTime: (endedAt - startedAt) / 1000,
+      startedAt: firstStartedAt,
+      endedAt,
+      workerId: this.workerOf(task),
+      ...(usage === undefined ? undefined : { resourceUsage: usage }),
+    };
+  }
+
+  #failureOf(task: number): AttemptError {
+    const reason = this.#reasons.get(task) ?? { kind: "cancelled", by: "shutdown" };
+    const id = this.#idOf(task);
+    switch (reason.kind) {
+      case "attempt":
+      case "condition-error":
+        return (
+          this.errors.get(task) ?? {
+            error: new OrchestratorError("INTERNAL", `task "${id}" failed without an error`),
+            reason: { kind: "error" },
+          }
+        );
+      case "timeout": {
+        const { scope, limitMs } = reason;
+        return described("TASK_TIMEOUT", timeoutMessage(id, scope, limitMs), {
+          kind: "timeout",
+          scope,
+          limitSeconds: limitMs / 1000,
+        });
+      }
+      case "cancelled": {
+        const because =
+          reason.by === "caller" && this.cancelMessage !== "" ? `: ${this.cancelMessage}` : cancelWords[reason.by];
+        return described("TASK_CANCELLED", `task "${id}" was cancelled${because}`, {
+          kind: "cancelled",
+          by: reason.by,
+        });
+      }
+      case "dependency":
+        return this.#skippedFor(id, reason.task, reason.root);
+      case "condition": {
+        const detail = this.errors.get(task)?.error.message;
+        const message = `task "${id}" was skipped by its condition${detail === undefined ? "" : `: ${detail}`}`;
+        return described(
+          "TASK_SKIPPED",
+          message,
+          detail === undefined ? { kind: "condition" } : { kind: "condition", detail },
+        );
+      }
+      case "trigger":
+        return described(
+          "TASK_SKIPPED",
+          `task "${id}" was skipped: it is for the case that a task before it fails, and none did`,
+          { kind: "trigger" },
+        );
+    }
+  }
+
+  #skippedFor(id: string, dependency: number, root: number): AttemptError {
+    const status = this.status(dependency);
+    const cause = this.#reasons.has(root) || this.errors.has(root) ? this.#failureOf(root).error : undefined;
+    const rootId = this.#idOf(root);
+    const through = root === dependency ? "" : `, because "${rootId}" ${verbs[this.status(root)]}`;
+    const told = cause === undefined || this.status(root) === "skipped" ? "" : `: ${cause.message}`;
+    const message = `task "${id}" was skipped: "${this.#idOf(dependency)}" ${verbs[status]}${through}${told}`;
+    const reason: FailureReason = { kind: "dependency", taskId: this.#idOf(dependency), status, rootTaskId: rootId };
+    return described("TASK_SKIPPED", message, reason, cause);
+  }
+}
+
+const verbs: Readonly<Record<TaskStatus, string>> = {
+  succeeded: "succeeded",
+  failed: "failed",
+  "timed-out": "timed out",
+  cancelled: "was cancelled",
+  skipped: "was skipped",
+};
+
+const cancelWords = {
+  caller: "",
+  "fail-fast": ": another task failed, and the failure policy is fail-fast",
+  shutdown: ": the executor was closed",
+  parent: ": the task that added it did not succeed",
+} as const;
+
+export function timeoutMessage(id: string, scope: "attempt" | "total", limitMs: number): string {
+  const what =
+    scope === "attempt" ? "an attempt ran into its timeout" : "it ran into its total timeout, retries included,";
+  return `task "${id}" timed out: ${what} of ${formatDurationMs(limitMs)}`;
+}
+
+/** An error for the reader of a result: its stack would only show the engine. */
+function described(
+  code: ConstructorParameters<typeof OrchestratorError>[0],
+  message: string,
+  reason: FailureReason,
+  cause?: Error,
+): AttemptError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  const error = new OrchestratorError(
+    code,
+    message,
+    cause === undefined ? { failureReason: reason } : { failureReason: reason, cause },
+  );
+  Error.stackTraceLimit = stackTraceLimit;
+  return { error, reason };
+}
+
+/** The results of a run, by task id. Also takes handles, and then gives the type of their task's output. */
+export class RunResults implements ReadonlyMap<string, ExecutionResult> {
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #outcomes: Outcomes;
+
+  /** @internal */
+  constructor(numbers: ReadonlyMap<string, number>, outcomes: Outcomes) {
+    this.#numbers = numbers;
+    this.#outcomes = outcomes;
+  }
+
+  get size(): number {
+    return this.#numbers.size;
+  }
+
+  has(task: string | TaskHandle): boolean {
+    return this.#numbers.has(isHandle(task) ? task.id : task);
+  }
+
+  /** The result of a task of the graph; a handle whose task is not in it throws `RangeError`. */
+  get<Output>(task: TaskHandle<Output>): ExecutionResult<Output>;
+  get(task: string): ExecutionResult | undefined;
+  get(task: string | TaskHandle): ExecutionResult | undefined {
+    const number = this.#numbers.get(isHandle(task) ? task.id : task);
+    if (number !== undefined) return this.#outcomes.result(number);
+    if (isHandle(task)) throw new RangeError(`task "${task.id}" is not in this run`);
+    return undefined;
+  }
+
+  forEach(
+    callback: (result: ExecutionResult, taskId: string, results: ReadonlyMap<string, ExecutionResult>) => void,
+    thisArgument?: unknown,
+  ): void {
+    for (const [id, result] of this) callback.call(thisArgument, result, id, this);
+  }
+
+  keys(): MapIterator<string> {
+    return this.#numbers.keys();
+  }
+
+  *values(): MapIterator<ExecutionResult> {
+    for (const number of this.#numbers.values()) yield this.#outcomes.result(number);
+  }
+
+  *entries(): MapIterator<[string, ExecutionResult]> {
+    for (const [id, number] of this.#numbers) yield [id, this.#outcomes.result(number)];
+  }
+
+  [Symbol.iterator](): MapIterator<[string, ExecutionResult]> {
+    return this.entries();
+  }
+}

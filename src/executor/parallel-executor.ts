@@ -1,0 +1,116 @@
+/** Runs graphs of tasks: the public face of the engine. */
+import { randomUUID } from "node:crypto";
+import { compileGraph } from "../core/compile.js";
+import { AdditionCompiler } from "../core/compile-additions.js";
+import { InvalidOptionError, OrchestratorError } from "../model/error.js";
+import { TaskGraph } from "../model/graph.js";
+import type { Task } from "../model/task.js";
+import type { Clock } from "../port/clock.js";
+import { RunnerSet } from "./compose.js";
+import { type ExecutionConfig, type ResolvedConfig, resolveConfig } from "./config.js";
+import type { RunResults } from "./outcomes.js";
+import { Run } from "./run.js";
+import { checkRunOptions, type RunOptions } from "./run-options.js";
+import { systemClock } from "./system-clock.js";
+
+/** The world of an executor, for simulations and tests. */
+export interface ExecutorWorld {
+  readonly clock?: Clock;
+  /** Numbers from 0 to 1, for the jitter of retries. */
+  readonly random?: () => number;
+}
+
+/**
+ * Executes graphs of tasks: in dependency order, as many at once as the limits allow.
+ *
+ * @example
+ * await using executor = new ParallelExecutor({ maxConcurrentTasks: 20, taskTimeout: "5m" });
+ * const results = await executor.executeTasks([
+ *   { id: "load", run: () => readRows() },
+ *   { id: "count", inputs: { rows: "load" }, run: ({ rows }) => rows.length },
+ * ]);
+ *
+ * Limits hold for each run. Worker threads and processes are shared by the runs of an executor, kept warm between them,
+ * and do not keep this process alive; `close` (or `await using`) ends them.
+ */
+export class ParallelExecutor implements AsyncDisposable {
+  readonly #config: ResolvedConfig;
+  readonly #runners: RunnerSet;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #runs = new Set<Run>();
+  #closed = false;
+
+  /** @throws InvalidOptionError with everything that is wrong with the configuration. */
+  constructor(config: ExecutionConfig = {}, world: ExecutorWorld = {}) {
+    this.#config = resolveConfig(config);
+    this.#runners = new RunnerSet(this.#config);
+    this.#clock = world.clock ?? systemClock;
+    this.#random = world.random ?? Math.random;
+  }
+
+  /**
+   * Starts a run, on the next microtask. Everything that is wrong with the graph or the options is thrown at once, before
+   * anything starts.
+   *
+   * @throws InvalidGraphError, InvalidOptionError; OrchestratorError `EXECUTOR_CLOSED`.
+   */
+  run(graph: TaskGraph | readonly Task[], options: RunOptions = {}): Run {
+    if (this.#closed)
+      throw new OrchestratorError("EXECUTOR_CLOSED", "the executor was closed and runs nothing more; make a new one");
+    checkRunOptions(options);
+    const tasks = graph instanceof TaskGraph ? graph.tasks : graph;
+    if (!Array.isArray(tasks))
+      throw new InvalidOptionError([{ where: "tasks", message: "takes an array of tasks or a TaskGraph" }]);
+    const config = this.#config;
+    const settings = {
+      limits: config.limits,
+      defaults: config.defaults,
+      refuse: (kind: string) => this.#runners.refuse(kind),
+    };
+    const compiled = compileGraph(tasks, settings);
+    const run = new Run({
+      id: options.runId ?? randomUUID(),
+      graphName: graph instanceof TaskGraph ? graph.name : "tasks",
+      graph: compiled,
+      additions: new AdditionCompiler(settings),
+      config,
+      runners: this.#runners.runners,
+      clock: this.#clock,
+      random: this.#random,
+      signals: [config.signal, options.signal].filter((signal) => signal !== undefined),
+    });
+    this.#runs.add(run);
+    const forget = (): void => void this.#runs.delete(run);
+    run.results.then(forget, forget);
+    return run;
+  }
+
+  /** Runs the tasks as `config.mode` says and gives their results when all have ended. Rejects only for bad input. */
+  async executeTasks(graph: TaskGraph | readonly Task[], options?: RunOptions): Promise<RunResults> {
+    return this.run(graph, options).results;
+  }
+
+  /** Runs the tasks in parallel. Refused (`UNSUPPORTED_MODE`) where `config.mode` is `"sequential"`. */
+  async executeTasksParallel(graph: TaskGraph | readonly Task[], options?: RunOptions): Promise<RunResults> {
+    if (this.#config.mode === "sequential") {
+      throw new OrchestratorError(
+        "UNSUPPORTED_MODE",
+        'executeTasksParallel was called on an executor whose mode is "sequential"; use executeTasks, or mode "parallel"',
+      );
+    }
+    return this.executeTasks(graph, options);
+  }
+
+  /** Cancels runs that go on, waits for their end, and ends every worker. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const run of this.#runs) run.shutDown();
+    await Promise.allSettled([...this.#runs].map((run) => run.results));
+    await this.#runners.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

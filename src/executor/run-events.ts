@@ -1,0 +1,91 @@
+/** Numbers the events of a run and hands them to whoever watches. Nothing is made where nobody does. */
+import type { RunEvent } from "../model/event.js";
+import type { Observer } from "../port/observer.js";
+
+type WithoutPlace<Event> = Event extends unknown ? Omit<Event, "sequence" | "runId"> : never;
+
+/** An event before it has its place in the run. */
+export type NewEvent = WithoutPlace<RunEvent>;
+
+export class RunEvents {
+  readonly #runId: string;
+  readonly #observers: Observer[];
+  #sequence = 0;
+
+  constructor(runId: string, observers: readonly Observer[]) {
+    this.#runId = runId;
+    this.#observers = [...observers];
+  }
+
+  get observed(): boolean {
+    return this.#observers.length > 0;
+  }
+
+  add(observer: Observer): void {
+    this.#observers.push(observer);
+  }
+
+  remove(observer: Observer): void {
+    const place = this.#observers.indexOf(observer);
+    if (place >= 0) this.#observers.splice(place, 1);
+  }
+
+  emit(event: NewEvent): void {
+    const placed = { ...event, sequence: this.#sequence++, runId: this.#runId } as RunEvent;
+    for (const observer of this.#observers) {
+      try {
+        observer.observe(placed);
+      } catch (error) {
+        process.emitWarning(
+          `an observer of run ${this.#runId} threw at ${event.type}: ${error instanceof Error ? error.stack : String(error)}`,
+        );
+      }
+    }
+  }
+}
+
+/** The events of a run as an async iterable. Events that nobody has taken yet are kept. */
+export class EventStream implements Observer, AsyncIterator<RunEvent, undefined> {
+  #kept: RunEvent[] = [];
+  #next = 0;
+  #waiting: ((result: IteratorResult<RunEvent, undefined>) => void)[] = [];
+  #closed = false;
+  readonly #onReturn: () => void;
+
+  constructor(onReturn: () => void) {
+    this.#onReturn = onReturn;
+  }
+
+  observe(event: RunEvent): void {
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) waiting({ done: false, value: event });
+    else this.#kept.push(event);
+    if (event.type === "run-ended") this.close();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const waiting of this.#waiting.splice(0)) waiting({ done: true, value: undefined });
+  }
+
+  next(): Promise<IteratorResult<RunEvent, undefined>> {
+    if (this.#next < this.#kept.length) {
+      const value = this.#kept[this.#next++]!;
+      if (this.#next >= 1024 && this.#next * 2 >= this.#kept.length) {
+        this.#kept = this.#kept.slice(this.#next);
+        this.#next = 0;
+      }
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#closed) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  return(): Promise<IteratorResult<RunEvent, undefined>> {
+    this.#kept = [];
+    this.#next = 0;
+    this.#onReturn();
+    this.close();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+}

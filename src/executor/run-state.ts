@@ -1,0 +1,24 @@
+/** What the parts of a run share. */
+import type { SchedulerEvent } from "../core/event.js";
+import type { Scheduler } from "../core/scheduler.js";
+import type { Task } from "../model/task.js";
+import type { Clock } from "../port/clock.js";
+import type { ResolvedConfig } from "./config.js";
+import type { Outcomes } from "./outcomes.js";
+import type { RunReporter } from "./run-reporter.js";
+
+export interface RunState {
+  readonly id: string;
+  readonly tasks: Task[];
+  readonly numbers: Map<string, number>;
+  readonly scheduler: Scheduler;
+  readonly outcomes: Outcomes;
+  readonly reporter: RunReporter;
+  readonly clock: Clock;
+  readonly config: ResolvedConfig;
+  readonly random: () => number;
+  /** Hands an event to the scheduler, after those that wait. */
+  send(event: SchedulerEvent): void;
+  /** Has the scheduler take an event before this returns; what it answers is carried out in turn. */
+  sendNow(event: SchedulerEvent): void;
+}

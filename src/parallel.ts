@@ -1,0 +1,51 @@
+/** `orchestrator-executor/parallel`: graphs of tasks and the executor that runs them. */
+export { type ExecutionConfig, ExecutionMode, type ResourceLimits } from "./executor/config.js";
+export type { RunResults } from "./executor/outcomes.js";
+export { ParallelExecutor } from "./executor/parallel-executor.js";
+export type { Run } from "./executor/run.js";
+export type { RunOptions } from "./executor/run-options.js";
+export type { SpawnedTasks, SpawnOptions, TaskContext, WorkerContext } from "./model/context.js";
+export { code, command, deferred, subprocess, type WorkerFunction, worker } from "./model/describe.js";
+export {
+  type ErrorCode,
+  InvalidGraphError,
+  InvalidOptionError,
+  OrchestratorError,
+  type Problem,
+} from "./model/error.js";
+export type * from "./model/event.js";
+export {
+  type ForEachOptions,
+  type GraphTaskOptions,
+  type InputMap,
+  type InputValues,
+  type LoopOptions,
+  TaskGraph,
+  type TaskHandle,
+} from "./model/graph.js";
+export type {
+  ExecutionResult,
+  FailureReason,
+  FailureResult,
+  ResourceUsage,
+  SuccessResult,
+  TaskStatus,
+} from "./model/result.js";
+export type { ConditionContext, RetryPolicy, Task, TaskOptions, TaskResources, TriggerRule } from "./model/task.js";
+export type { Duration, Size } from "./model/units.js";
+export type {
+  CodeWork,
+  CommandOptions,
+  CommandOutput,
+  CommandWork,
+  DeferredWork,
+  DescribedWork,
+  Inputs,
+  ProcessWork,
+  ResolvedWork,
+  TaskFunction,
+  ThreadWork,
+  Work,
+} from "./model/work.js";
+export type { Observer } from "./port/observer.js";
+export type { LimitEnforcement } from "./port/runner.js";
