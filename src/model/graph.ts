@@ -230,7 +230,7 @@ function outputsOf(id: string, results: ReadonlyMap<string, ExecutionResult>): u
   const taskIds = failed.map((result) => result.taskId);
   throw new OrchestratorError("CHILD_TASK_FAILED", message, {
     cause: first!.error,
-    reason: { kind: "child-failed", taskIds },
+    failureReason: { kind: "child-failed", taskIds },
   });
 }
 
