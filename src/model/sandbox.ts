@@ -1,16 +1,209 @@
 /** What a sandbox takes and gives: plain data, shared by the executors, the sandbox backends and the pipeline file. */
+import { OrchestratorError } from "./error.js";
 import type { Duration, Size } from "./units.js";
 
-/** How code that nobody trusts is locked in. Every limit has a safe default; see docs/sandboxes.md. */
+/** How code that nobody trusts is locked in. Every limit has a safe default; an unknown option is refused. */
 export interface SandboxConfig {
-  /** Bytes that the whole process tree may use, swap included. Default `"512MB"`. */
+  /** What carries the sandbox: `"auto"` (default) takes the first of process, docker and vm that can hold every limit. */
+  readonly backend?: "auto" | SandboxBackendName;
+  /** Bytes that the whole process tree may use, swap and files in memory included; at least 16 MiB. Default `"512MB"`. */
   readonly memoryLimit?: Size;
-  /** Microseconds of CPU for each period of 100 ms: `50_000` is half of one CPU. Default `100_000`. */
+  /** Microseconds of CPU for each period of 100 ms, from 1,000: `50_000` is half of one CPU. Default `100_000`. */
   readonly cpuQuota?: number;
-  /** Wall-clock limit of one piece of code. Default 30 seconds. */
+  /** Wall-clock limit of one piece of code, from its start; at least 50 ms. Default 30 seconds. */
   readonly timeLimit?: Duration;
-  /** No network at all. Default `true`; with `allowedDomains` only those can be reached. */
+  /** Processes and threads at once, from 4 to 4,096. Default 64. */
+  readonly processLimit?: number;
+  /** Largest single file; at least 4 KiB. Default: `diskLimit`. */
+  readonly fileSizeLimit?: Size;
+  /** Open files of one process, from 16 to 65,536. Default 256. */
+  readonly openFilesLimit?: number;
+  /** Bytes of all files that the code writes together; at least 64 KiB. Default `"64MiB"`. */
+  readonly diskLimit?: Size;
+  /** Files, folders and links together, from 64 to 1,000,000. Default 16,384. */
+  readonly inodeLimit?: number;
+  /** Bytes of standard output and standard error together; at least 1 KiB. More ends the run. Default `"1MiB"`. */
+  readonly outputLimit?: Size;
+  /** Bytes of `value` as JSON; a larger one is left out, and the result says so. Default `"4MiB"`. */
+  readonly valueLimit?: Size;
+  /** Bytes of all artifacts together; what does not fit is listed in `artifactsOmitted`. Default `"16MiB"`. */
+  readonly artifactLimit?: Size;
+  /** Number of artifacts, from 0 to 10,000. Default 100. */
+  readonly artifactCountLimit?: number;
+  /** No network at all. Default `true`; with `allowedDomains` only those can be reached. `false` without them is the host's network, unfiltered. */
   readonly networkDisabled?: boolean;
+  /** Hosts that can be reached through a checking proxy, each `"name:port"` (port 443 where absent). Default none. */
+  readonly allowedDomains?: readonly string[];
   /** Distributions (Python) or packages (JavaScript) that can be seen, with what they require. Default none: the standard library alone. */
   readonly allowedPackages?: readonly string[];
+  /** Variables that the code sees besides the sandbox's own few. Names that steer loaders and interpreters are refused. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Limits that may be held less strictly (or not at all) where this host cannot enforce them. Default none: such a limit is an `UnsupportedLimitError`. */
+  readonly onUnsupported?: readonly DegradableLimit[];
+  /** Whether a sandbox that was started ahead may be used. The wall is the same. Default `true`. */
+  readonly warm?: boolean;
+}
+
+export type SandboxBackendName = "process" | "docker" | "vm";
+
+/** The limits, by the names of their options. */
+export const degradableLimits = [
+  "memoryLimit",
+  "cpuQuota",
+  "timeLimit",
+  "processLimit",
+  "fileSizeLimit",
+  "openFilesLimit",
+  "diskLimit",
+  "inodeLimit",
+  "outputLimit",
+] as const;
+export type DegradableLimit = (typeof degradableLimits)[number];
+
+/** Everything that holds a sandbox shut. Network, file system and system calls are never degradable. */
+export type LimitName = DegradableLimit | "network" | "filesystem" | "syscalls";
+
+/** What holds one limit of one run. */
+export interface Enforcement {
+  readonly limit: LimitName;
+  /** The mechanism: `"cgroup-v2"`, `"cgroup-v1"`, `"rlimit"`, `"tmpfs"`, `"supervisor"`, `"watch"`, `"duty-cycle"`, `"namespace"`, `"namespace+landlock"`, `"seccomp"`, `"proxy"`, `"none"`. */
+  readonly by: string;
+  /** `enforced`: the kernel or the supervisor holds it whatever the code does. `best-effort`: it can be overrun for a moment or evaded in part. */
+  readonly strength: "enforced" | "best-effort" | "none";
+  /** What that does not cover, or why nothing stronger holds it. */
+  readonly detail?: string;
+}
+
+/** How a run ended. A closed set: see `SandboxExecutionResult.error` for the words. */
+export const sandboxVerdicts = [
+  /** The code ran to its end and exited with 0. */
+  "ok",
+  /** The code failed by itself: an exception, or an exit code other than 0. */
+  "error",
+  "timeout",
+  "memory-limit",
+  "output-limit",
+  "process-limit",
+  "disk-limit",
+  /** A signal ended it: its own crash, a refused system call, or the caller's abort. */
+  "killed",
+  /** The sandbox itself did not work; nothing is known of the code. */
+  "sandbox-failure",
+] as const;
+export type SandboxVerdict = (typeof sandboxVerdicts)[number];
+
+/** What `executeCode` takes besides the code. */
+export interface ExecuteCodeOptions {
+  /** `"python"`, `"javascript"` or `"bash"`. Default `"python"`. */
+  readonly language?: string;
+  /** Files to lay into the working folder: relative path to text or bytes. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** JSON data that the code finds as `inputs`. */
+  readonly inputs?: unknown;
+  /** What the code reads from standard input. Default: nothing, at its end at once. */
+  readonly stdin?: string | Uint8Array;
+  /** Variables for this piece of code, over those of the configuration. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Arguments, after the program's name. */
+  readonly args?: readonly string[];
+  /** Ends the run; the result's verdict is then `killed`. */
+  readonly signal?: AbortSignal;
+  /** Called with each chunk of standard output as it comes, up to the output limit. */
+  readonly onStdout?: (chunk: Uint8Array) => void;
+  readonly onStderr?: (chunk: Uint8Array) => void;
+}
+
+/** A file that the code left in its working folder. */
+export interface SandboxArtifact {
+  /** Relative path with `/` between its parts; bytes that are no UTF-8 and control characters are written `\xNN`. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What one piece of code used, counted by the kernel outside of it; a field is absent where nothing can tell. */
+export interface SandboxResourceUsage {
+  /** Seconds of CPU, user and system, of the whole tree. */
+  readonly cpuSeconds?: number;
+  /** Highest memory of the whole tree. */
+  readonly peakBytes?: number;
+}
+
+/** What became of one piece of code. */
+export interface SandboxExecutionResult {
+  /** Whether the verdict is `ok`. */
+  readonly success: boolean;
+  readonly verdict: SandboxVerdict;
+  /** What was printed to standard output; if nothing was, the text of `result` or of the last expression, as a notebook shows it. */
+  readonly output: string;
+  /** That result as JSON data; `undefined` where there is none, it is no data, or the run did not succeed. */
+  readonly value?: unknown;
+  /** Why there is no `value` although the code had one. */
+  readonly valueOmitted?: string;
+  /** What went wrong; absent where nothing did. */
+  readonly error?: SandboxCodeError;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The same as they came, where they are no text. */
+  readonly stdoutBytes: Uint8Array;
+  readonly stderrBytes: Uint8Array;
+  /** Whether output was cut off at the limit. */
+  readonly truncated: boolean;
+  /** `null` where a signal ended the code or it never ran. */
+  readonly exitCode: number | null;
+  /** `"SIGSEGV"` and the like; `null` where the code exited by itself. */
+  readonly signal: string | null;
+  /** Seconds from the start of the sandbox to the end of the last process in it. */
+  readonly executionTime: number;
+  readonly resourceUsage: SandboxResourceUsage;
+  readonly artifacts: readonly SandboxArtifact[];
+  /** Artifacts that were left behind, and why: links, sockets and devices, or what exceeds the limits. At most 100. */
+  readonly artifactsOmitted: readonly { readonly name: string; readonly reason: string }[];
+  readonly backend: SandboxBackendName;
+  readonly language: string;
+  /** Whether a sandbox that had been started ahead was used. */
+  readonly warm: boolean;
+  /** What held each limit. */
+  readonly enforcement: readonly Enforcement[];
+}
+
+/** What went wrong in a sandbox. `code` is `CODE_FAILED`, or `SANDBOX_FAILURE` where the sandbox itself failed. */
+export class SandboxCodeError extends OrchestratorError {
+  readonly verdict: SandboxVerdict;
+  /** The exception's class in its own language (`"ZeroDivisionError"`), or the verdict where there was none. */
+  readonly type: string;
+  /** As the language prints it, with line numbers of the caller's code; absent where there is none. */
+  readonly traceback?: string;
+  /** Line of the caller's code, from 1, where it is known. */
+  readonly line?: number;
+
+  constructor(details: {
+    readonly verdict: SandboxVerdict;
+    readonly type: string;
+    readonly message: string;
+    readonly traceback?: string | undefined;
+    readonly line?: number | undefined;
+  }) {
+    super(details.verdict === "sandbox-failure" ? "SANDBOX_FAILURE" : "CODE_FAILED", details.message);
+    this.name = details.type;
+    this.verdict = details.verdict;
+    this.type = details.type;
+    if (details.traceback !== undefined) this.traceback = details.traceback;
+    if (details.line !== undefined) this.line = details.line;
+  }
+}
+
+/** A limit that was asked for and that nothing on this host can hold. `code` is `UNSUPPORTED_LIMIT`. No code has run. */
+export class UnsupportedLimitError extends OrchestratorError {
+  readonly limit: LimitName;
+  readonly reason: string;
+  /** What to do about it. */
+  readonly remedy: string;
+
+  constructor(limit: LimitName, reason: string, remedy: string) {
+    super("UNSUPPORTED_LIMIT", `${limit} cannot be enforced here: ${reason}; ${remedy}`);
+    this.name = "UnsupportedLimitError";
+    this.limit = limit;
+    this.reason = reason;
+    this.remedy = remedy;
+  }
 }

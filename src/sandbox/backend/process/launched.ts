@@ -1,0 +1,66 @@
+/**
+ * A sandbox of the process backend whose driver has booted and waits for its job. A cold start makes one and uses it
+ * at once; a warm pool makes one ahead; the fork server forks one. What follows (job, output, deadline, verdict,
+ * artifacts) is the same for all of them and lives in `run-code.ts`.
+ */
+import type { Readable, Writable } from "node:stream";
+import type { Enforcement } from "../../../model/sandbox.js";
+import type { LaunchRecipe } from "../../recipe.js";
+
+export interface SandboxLauncher {
+  /** Resolves once the sandbox exists; the driver may still be booting. Rejects with `SANDBOX_FAILURE`. */
+  launch(recipe: LaunchRecipe): Promise<LaunchedSandbox>;
+  close(): Promise<void>;
+}
+
+export interface LaunchedSandbox {
+  /** Job out, frames in (see `channel/`). */
+  readonly channel: { readonly input: Writable; readonly output: Readable };
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly warm: boolean;
+  /** What holds each limit of this one. */
+  readonly enforcement: readonly Enforcement[];
+  /**
+   * Starts the clock that does not depend on this process's event loop: after `milliseconds` the sandbox dies even if
+   * the supervisor is stuck. Called when the job is sent.
+   */
+  armDeadline(milliseconds: number): void;
+  /** The end of the first process inside, as whoever waits for it outside saw it. Never rejects. Not the closing of a pipe. */
+  readonly exited: Promise<SandboxExit>;
+  /** Facts that only the host knows, read at any time; the last reading is right after `kill`. */
+  usage(): SandboxUsage;
+  /**
+   * Ends everything inside, whatever it forked, and resolves when nothing of it is alive. Idempotent. Lifts a CPU
+   * quota first, so that a throttled tree dies at once.
+   */
+  kill(): Promise<void>;
+  /** A descriptor of the folder that holds `work`, `tmp`, `shm` and `code`; valid until `dispose`. `undefined` where the sandbox died too early. */
+  scratch(): Promise<number | undefined>;
+  /** Kills, and gives back uid, cgroup, mounts and descriptors. Idempotent; never rejects. */
+  dispose(): Promise<void>;
+}
+
+export interface SandboxExit {
+  /** `null` where a signal ended it. */
+  readonly exitCode: number | null;
+  /** `"SIGKILL"` and the like. */
+  readonly signal: string | null;
+  /** The watch beside the sandbox ended it at its deadline. */
+  readonly deadline?: boolean;
+  /** The launch itself failed: the code never ran. */
+  readonly failure?: string;
+}
+
+/** What the run used and which limits it ran into, as the kernel counted them. */
+export interface SandboxUsage {
+  readonly cpuSeconds?: number;
+  readonly peakBytes?: number;
+  /** Times that the memory limit killed a process. */
+  readonly oomKills: number;
+  /** Times that the process limit refused a fork. */
+  readonly processLimitHits: number;
+  /** A limit that the supervisor itself watches was passed (hosts without cgroups). */
+  readonly watched?: "memory-limit";
+}
