@@ -15,7 +15,10 @@ step() {
 }
 
 step npm run --silent build
-step npm run --silent check
+step npm run --silent typecheck
+step npm run --silent lint
+step npx knip
+step scripts/check-package.sh
 step npx vitest run --reporter=default --reporter=json --outputFile.json=.out/tests.json "${selection[@]}"
 
 for failed in "${failed_steps[@]}"; do printf 'failed: %s\n' "$failed"; done
