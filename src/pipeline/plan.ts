@@ -1,8 +1,10 @@
 /** Turns a pipeline and the values of one run into what an executor takes: tasks and configuration. */
 import type { ExecutionConfig } from "../executor/config.js";
 import { OrchestratorError } from "../model/error.js";
+import { TaskGraph } from "../model/graph.js";
 import type { ExecutionResult } from "../model/result.js";
 import type { ConditionContext, RetryPolicy, Task } from "../model/task.js";
+import type { Inputs, Work } from "../model/work.js";
 import { templatesOf } from "./compile-tasks.js";
 import { ExpressionError } from "./expression.js";
 import { resolveInputs } from "./inputs.js";
@@ -18,7 +20,8 @@ export interface PipelinePlan {
   readonly name: string;
   readonly pipeline: Pipeline;
   readonly inputs: Readonly<Record<string, unknown>>;
-  readonly tasks: readonly Task[];
+  readonly graph: TaskGraph;
+  /** Without the file's defaults for tasks: those are in the tasks. */
   readonly config: ExecutionConfig;
   /** The pipeline's `outputs`. One that needs a task that did not succeed is among `missing`, with the reason. */
   outputs(results: ReadonlyMap<string, ExecutionResult>): PipelineOutputs;
@@ -51,7 +54,7 @@ export function planPipeline(pipeline: Pipeline, options: PlanOptions = {}): Pip
     name: pipeline.name,
     pipeline,
     inputs,
-    tasks: pipeline.tasks.map((task) => planTask(task, place)),
+    graph: planGraph(place),
     config: planConfig(pipeline),
     outputs: (results) => evaluateOutputs(place, results),
   };
@@ -108,6 +111,15 @@ function planConfig({ definition }: Pipeline): ExecutionConfig {
       ...(maxCpuCores !== undefined && { maxCpuCores }),
     },
   };
+}
+
+function planGraph(place: WorkPlace): TaskGraph {
+  const graph = new TaskGraph(place.pipeline.name);
+  for (const task of place.pipeline.tasks) {
+    const { id, run, with: constants = {}, inputs: _none, ...options } = planTask(task, place);
+    graph.task(id, constants, run as Work<Inputs, unknown>, options);
+  }
+  return graph;
 }
 
 function planTask(task: PipelineTask, place: WorkPlace): Task {

@@ -48,7 +48,9 @@ export function loopRun(task: PipelineTask, place: WorkPlace, options: AttemptOp
       if (done) return checkOutputs(task, place, previous);
     }
     const message = `until did not hold in ${maxIterations} iterations; raise maxIterations, or look at the condition`;
-    throw new OrchestratorError("LOOP_LIMIT", message, { reason: { kind: "loop-limit", iterations: maxIterations } });
+    throw new OrchestratorError("LOOP_LIMIT", message, {
+      failureReason: { kind: "loop-limit", iterations: maxIterations },
+    });
   };
 }
 
@@ -69,7 +71,7 @@ function outputsOf(taskId: string, results: ReadonlyMap<string, ExecutionResult>
   const which = results.size === 1 ? "" : `; the first is "${first.taskId}"`;
   throw new OrchestratorError("CHILD_TASK_FAILED", `${amount} did not succeed${which}: ${first.error!.message}`, {
     cause: first.error,
-    reason: { kind: "child-failed", taskIds: failed.map((result) => result.taskId) },
+    failureReason: { kind: "child-failed", taskIds: failed.map((result) => result.taskId) },
   });
 }
 

@@ -166,6 +166,6 @@ async function loadExport(url: URL, exportName: string): Promise<ModuleFunction>
 function notLoaded(url: URL, what: string, cause?: unknown): OrchestratorError {
   return new OrchestratorError("MODULE_NOT_LOADED", `module ${url.href} ${what}`, {
     cause,
-    reason: { kind: "module-not-loaded", module: url.href },
+    failureReason: { kind: "module-not-loaded", module: url.href },
   });
 }

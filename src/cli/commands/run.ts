@@ -1,0 +1,159 @@
+/** `orchestrator run`: carries out a pipeline file, shows what happens, and tells how it ended. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
+import type { ExecutionConfig, ExecutionMode } from "../../executor/config.js";
+import { ParallelExecutor } from "../../executor/parallel-executor.js";
+import type { Run } from "../../executor/run.js";
+import type { ExecutionResult, TaskStatus } from "../../model/result.js";
+import { parseDurationMs } from "../../model/units.js";
+import { loadPipeline } from "../../pipeline/load.js";
+import { taskOnly } from "../../pipeline/pipeline.js";
+import { type PipelinePlan, planPipeline } from "../../pipeline/plan.js";
+import { type ExitCode, exitCode, UsageError } from "../exit-code.js";
+import { type InputFlags, readInputs } from "../input-values.js";
+import { Interruption } from "../interruption.js";
+import { RemainingTime } from "../render/estimate.js";
+import { viewOf } from "../render/graph-view.js";
+import { makeReporter } from "../render/reporter.js";
+import { makeStyle } from "../render/style.js";
+import { summarise } from "../render/summary.js";
+import { documentText, type ResultDocument, resultVersion, taskDocument } from "../result-document.js";
+
+export interface RunFlags extends InputFlags {
+  readonly maxWorkers?: number;
+  readonly maxConcurrent?: number;
+  readonly mode?: ExecutionMode;
+  readonly failFast?: boolean;
+  readonly json?: boolean;
+  readonly output?: string;
+  readonly taskOutputs?: boolean;
+  readonly logs?: boolean;
+  readonly quiet?: boolean;
+}
+
+export async function run(file: string, flags: RunFlags): Promise<ExitCode> {
+  const plan = planPipeline(loadPipeline(file), { inputs: readInputs(flags) });
+  const config = configOf(plan, flags);
+  prepareOutput(flags.output);
+  const executor = new ParallelExecutor(config);
+  try {
+    const running = executor.run(plan.graph);
+    const ended = await watch(running, plan, config, flags);
+    return tell(ended, plan, flags);
+  } finally {
+    await executor.close();
+  }
+}
+
+function configOf(plan: PipelinePlan, { maxWorkers, maxConcurrent, mode, failFast }: RunFlags): ExecutionConfig {
+  return {
+    ...plan.config,
+    ...(maxWorkers !== undefined && { maxWorkers }),
+    ...(maxConcurrent !== undefined && { maxConcurrentTasks: maxConcurrent }),
+    ...(mode !== undefined && { mode }),
+    ...(failFast === true && { failurePolicy: "fail-fast" as const }),
+  };
+}
+
+/** Finds out before the run, rather than after an hour, that its result cannot be written. */
+function prepareOutput(file: string | undefined): void {
+  if (file === undefined) return;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, "", { flag: "a" });
+  } catch (error) {
+    throw new UsageError(`--output ${file} cannot be written: ${(error as Error).message}`);
+  }
+}
+
+interface Ended {
+  readonly run: Run;
+  readonly results: ReadonlyMap<string, ExecutionResult>;
+  readonly parents: ReadonlyMap<string, string>;
+  readonly startedAt: number;
+  /** Seconds. */
+  readonly duration: number;
+  readonly interrupted: boolean;
+}
+
+async function watch(running: Run, plan: PipelinePlan, config: ExecutionConfig, flags: RunFlags): Promise<Ended> {
+  const reporter = makeReporter(flags, remainingTime(plan, config));
+  running.observe(reporter);
+  reporter.start();
+  const interruption = new Interruption(running, reporter);
+  try {
+    const results = await running.results;
+    const { startedAt, parents } = reporter.progress;
+    const duration = (Date.now() - startedAt) / 1000;
+    return { run: running, results, parents, startedAt, duration, interrupted: interruption.happened };
+  } finally {
+    interruption.stop();
+    reporter.stop();
+  }
+}
+
+function remainingTime(plan: PipelinePlan, { maxConcurrentTasks, maxWorkers }: ExecutionConfig): RemainingTime {
+  const expected = new Map<string, number>();
+  for (const { id, definition } of plan.pipeline.tasks) {
+    const { expectedDuration } = taskOnly(definition);
+    if (expectedDuration !== undefined) expected.set(id, parseDurationMs(expectedDuration) / 1000);
+  }
+  const tasks = viewOf(plan.pipeline).nodes.map(({ id, needs }) => {
+    const seconds = expected.get(id);
+    return seconds === undefined ? { id, needs } : { id, needs, expected: seconds };
+  });
+  return new RemainingTime(tasks, Math.min(maxConcurrentTasks ?? 1000, maxWorkers ?? availableParallelism()));
+}
+
+function tell(ended: Ended, plan: PipelinePlan, flags: RunFlags): ExitCode {
+  const allowedFailures = new Set(plan.pipeline.tasks.filter((task) => task.allowFailure).map(({ id }) => id));
+  const failed = [...ended.results.values()].some((result) => countsAsFailure(result, allowedFailures, ended.parents));
+  const { values: outputs, missing: missingOutputs } = plan.outputs(ended.results);
+  if (flags.json === true || flags.output !== undefined) {
+    const status = ended.interrupted ? "interrupted" : failed ? "failed" : "succeeded";
+    const text = documentText(documentOf(ended, plan, status, { outputs, missingOutputs }, flags.taskOutputs === true));
+    if (flags.output !== undefined) writeFileSync(flags.output, text);
+    if (flags.json === true) process.stdout.write(text);
+  }
+  if (flags.json !== true) {
+    const summary = { ...ended, name: plan.name, outputs, missingOutputs, allowedFailures };
+    process.stdout.write(`\n${summarise(summary, makeStyle(process.stdout), flags.quiet === true)}`);
+  }
+  if (ended.interrupted) return exitCode.interrupted;
+  return failed ? exitCode.failed : exitCode.succeeded;
+}
+
+/** A task that was skipped is not a failure of its own: what it was skipped for is, or was meant. */
+function countsAsFailure(
+  { taskId, status }: ExecutionResult,
+  allowed: ReadonlySet<string>,
+  parents: ReadonlyMap<string, string>,
+): boolean {
+  if (status === "succeeded" || status === "skipped") return false;
+  return !allowed.has(taskId) && !allowed.has(parents.get(taskId) ?? "");
+}
+
+function documentOf(
+  { run: { id, enforcement }, results, startedAt, duration }: Ended,
+  plan: PipelinePlan,
+  status: ResultDocument["status"],
+  outputs: Pick<ResultDocument, "outputs" | "missingOutputs">,
+  withTaskOutputs: boolean,
+): ResultDocument {
+  const counts: Record<TaskStatus, number> = { succeeded: 0, failed: 0, "timed-out": 0, cancelled: 0, skipped: 0 };
+  for (const result of results.values()) counts[result.status]++;
+  return {
+    version: resultVersion,
+    name: plan.name,
+    runId: id,
+    status,
+    startedAt: new Date(startedAt).toISOString(),
+    duration,
+    counts,
+    inputs: plan.inputs,
+    ...outputs,
+    enforcement,
+    tasks: Object.fromEntries([...results].map(([taskId, result]) => [taskId, taskDocument(result, withTaskOutputs)])),
+  };
+}

@@ -1,0 +1,213 @@
+/** The commands, their arguments and their help. What a command does is in `commands/`, loaded when it is called. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { type ExitCode, exitCode } from "./exit-code.js";
+
+/** A command line that can be run in parts by tests. */
+export interface Program {
+  readonly command: Command;
+  /** Runs one command line; gives the exit code. */
+  execute(argv: readonly string[]): Promise<ExitCode>;
+}
+
+type Action = (...args: never[]) => Promise<ExitCode>;
+
+export function makeProgram(): Program {
+  let code: ExitCode = exitCode.succeeded;
+  const root = new Command("orchestrator");
+  /** Lets a command's file load when it is called, and keeps the exit code that it gives. */
+  const lazily =
+    (load: () => Promise<Action>) =>
+    async (...args: unknown[]) => {
+      const action = await load();
+      code = await action(...(args as never[]));
+    };
+
+  root
+    .description("Runs graphs of tasks: in dependency order, as parallel as the limits allow.")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help of a command")
+    .showHelpAfterError("(--help shows what is taken)")
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .exitOverride()
+    .addHelpText("after", rootExamples);
+  addRun(root, lazily);
+  addValidate(root, lazily);
+  addGraph(root, lazily);
+  addSimulate(root, lazily);
+  addDoctor(root, lazily);
+  addCompletion(root, lazily);
+  for (const command of root.commands) command.exitOverride().showHelpAfterError("(--help shows what is taken)");
+
+  return {
+    command: root,
+    async execute(argv) {
+      code = exitCode.succeeded;
+      try {
+        await root.parseAsync(argv.length === 0 ? ["--help"] : argv, { from: "user" });
+      } catch (error) {
+        if (!(error instanceof CommanderError)) throw error;
+        return error.exitCode === 0 ? exitCode.succeeded : exitCode.badInput;
+      }
+      return code;
+    },
+  };
+}
+
+type Lazily = (load: () => Promise<Action>) => (...args: unknown[]) => Promise<void>;
+
+const rootExamples = `
+Examples:
+  $ orchestrator run pipeline.yaml
+  $ orchestrator run pipeline.yaml -i region=north --max-workers 4
+  $ orchestrator validate pipeline.yaml
+  $ orchestrator graph pipeline.yaml --format mermaid
+
+Exit codes: 0 all succeeded, 1 something failed, 2 bad input, 130 interrupted`;
+
+function addRun(root: Command, lazily: Lazily): void {
+  inputOptions(root.command("run"))
+    .description("Run a pipeline file.")
+    .argument("<file>", "pipeline file, YAML or JSON")
+    .option("-w, --max-workers <count>", "worker threads and, separately, processes", wholeNumber)
+    .option("-c, --max-concurrent <count>", "tasks that run at once", wholeNumber)
+    .addOption(new Option("-m, --mode <mode>", "how tasks run").choices(["parallel", "sequential", "sandboxed"]))
+    .option("--fail-fast", "cancel the rest after the first failure")
+    .option("--json", "print the result as one JSON document, and nothing else, on standard output")
+    .option("-o, --output <file>", "write the same JSON document to a file")
+    .option("--task-outputs", "include the output of every task in the JSON document")
+    .option("-l, --logs", "print what tasks log and write while they run")
+    .option("-q, --quiet", "print failures and outputs alone")
+    .addHelpText(
+      "after",
+      `
+Progress is drawn on a terminal and printed line by line elsewhere. NO_COLOR, FORCE_COLOR and CI are respected.
+Ctrl-C lets no more start, stops what runs and prints what was done; a second Ctrl-C kills at once.
+
+Examples:
+  $ orchestrator run pipeline.yaml -i input=sales.csv -i limit=100
+  $ orchestrator run pipeline.yaml --json > result.json
+  $ orchestrator run pipeline.yaml --mode sequential --logs`,
+    )
+    .action(lazily(async () => (await import("./commands/run.js")).run));
+}
+
+function addValidate(root: Command, lazily: Lazily): void {
+  root
+    .command("validate")
+    .description("Check pipeline files without running them.")
+    .argument("<files...>", "pipeline files, YAML or JSON")
+    .option("--json", "print the problems as JSON")
+    .addHelpText(
+      "after",
+      `
+Every problem of a file is told at once, with its line, its column and the piece of the file.
+
+Examples:
+  $ orchestrator validate pipeline.yaml
+  $ orchestrator validate pipelines/*.yaml --json`,
+    )
+    .action(lazily(async () => (await import("./commands/validate.js")).validate));
+}
+
+function addGraph(root: Command, lazily: Lazily): void {
+  root
+    .command("graph")
+    .description("Draw the tasks of a pipeline and what they need.")
+    .argument("<file>", "pipeline file, YAML or JSON")
+    .addOption(
+      new Option("-f, --format <format>", "what to draw for")
+        .choices(["terminal", "mermaid", "dot"])
+        .default("terminal"),
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ orchestrator graph pipeline.yaml
+  $ orchestrator graph pipeline.yaml --format mermaid > graph.mmd
+  $ orchestrator graph pipeline.yaml --format dot | dot -Tsvg > graph.svg`,
+    )
+    .action(lazily(async () => (await import("./commands/graph.js")).graph));
+}
+
+function addSimulate(root: Command, lazily: Lazily): void {
+  root
+    .command("simulate")
+    .description("Predict how long a run takes, by the real scheduler on a simulated clock.")
+    .argument("<file>", "pipeline file, or a recorded workflow in WfFormat 1.5 (WfCommons)")
+    .option("-w, --workers <counts>", "worker counts to try, such as 4 or 1,2,4,8", workerCounts)
+    .option("-d, --durations <file>", "take durations from the result of an earlier run (run --output)")
+    .option("--json", "print the prediction as JSON")
+    .addHelpText(
+      "after",
+      `
+A task's duration is its expectedDuration, or what an earlier run recorded, or 1 s where neither is known.
+The bound is the larger of the critical path and all work divided by the workers: no schedule can be shorter.
+
+Examples:
+  $ orchestrator simulate pipeline.yaml --workers 1,2,4
+  $ orchestrator run pipeline.yaml --output last.json && orchestrator simulate pipeline.yaml --durations last.json
+  $ orchestrator simulate montage.json --workers 2,8,32`,
+    )
+    .action(lazily(async () => (await import("./commands/simulate.js")).simulate));
+}
+
+function addDoctor(root: Command, lazily: Lazily): void {
+  root
+    .command("doctor")
+    .description("Show what this machine offers and which limits can be enforced on it.")
+    .option("--json", "print the findings as JSON")
+    .action(lazily(async () => (await import("./commands/doctor.js")).doctor));
+}
+
+function addCompletion(root: Command, lazily: Lazily): void {
+  root
+    .command("completion")
+    .description("Print a script that completes commands and options in a shell.")
+    .addArgument(root.createArgument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ orchestrator completion bash >> ~/.bashrc
+  $ orchestrator completion zsh > "\${fpath[1]}/_orchestrator"
+  $ orchestrator completion fish > ~/.config/fish/completions/orchestrator.fish`,
+    )
+    .action(
+      lazily(async () => {
+        const { completion } = await import("./commands/completion.js");
+        return async (shell: string) => completion(root, shell);
+      }),
+    );
+}
+
+function inputOptions(command: Command): Command {
+  return command
+    .option("-i, --input <name=value>", "value of an input; may be given again", collectInput, {})
+    .option("--inputs <file>", "values of inputs from a JSON or YAML file; -i wins");
+}
+
+/** Gathers `-i name=value` into an object. */
+export function collectInput(text: string, gathered: Readonly<Record<string, string>>): Record<string, string> {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new InvalidArgumentError('It takes name=value, such as "-i region=north".');
+  return { ...gathered, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1 || text.trim() === "")
+    throw new InvalidArgumentError("It takes a whole number from 1.");
+  return value;
+}
+
+function workerCounts(text: string): number[] {
+  return text.split(",").map((part) => wholeNumber(part.trim()));
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
