@@ -11,6 +11,7 @@ import type { Task } from "../model/task.js";
 import { DemandReader, type NamedLimits } from "./limits.js";
 import type { Adjacency, Demand, Plan } from "./plan.js";
 import type { Policy } from "./policy.js";
+import { TaskIndex } from "./task-index.js";
 import { checkTask, PolicyReader } from "./task-options.js";
 import { findCycles, remainingPaths, reversed, startOrder, topologicalOrder } from "./topology.js";
 
@@ -26,7 +27,7 @@ export interface CompiledGraph {
   readonly plan: Plan;
   readonly tasks: readonly Task[];
   /** Task numbers by id. */
-  readonly numbers: Map<string, number>;
+  readonly numbers: TaskIndex;
 }
 
 const mostProblems = 100;
@@ -41,6 +42,7 @@ export class ProblemList {
     else this.#more++;
   }
 
+  /** Whether further problems are only counted. */
   get full(): boolean {
     return this.problems.length >= mostProblems;
   }
@@ -79,14 +81,16 @@ export function compileGraph(tasks: readonly Task[], settings: CompileSettings):
   return { plan, tasks, numbers };
 }
 
-function numberTasks(tasks: readonly Task[], problems: ProblemList): Map<string, number> {
-  const numbers = new Map<string, number>();
+function numberTasks(tasks: readonly Task[], problems: ProblemList): TaskIndex {
+  const numbers = new TaskIndex(tasks.length);
   for (let number = 0; number < tasks.length; number++) {
     const id = tasks[number]?.id;
-    numbers.set(id, number);
-    // The size tells of a duplicate without a second look-up.
-    if (numbers.size + problems.problems.length === number + 1 || problems.full) continue;
-    problems.add(`task ${describeId(id)}`, "has the same id as another task of the graph; ids are unique");
+    // What is no string is told of by the check of its options; here it needs a number of its own all the same.
+    if (typeof id !== "string") numbers.add(`\0${number}`);
+    else if (numbers.add(id) >= 0) {
+      numbers.add(`\0${number}`);
+      problems.add(`task ${describeId(id)}`, "has the same id as another task of the graph; ids are unique");
+    }
   }
   return numbers;
 }
@@ -95,34 +99,52 @@ function describeId(id: unknown): string {
   return typeof id === "string" ? id.slice(0, 100) : JSON.stringify(id);
 }
 
-function readDependencies(tasks: readonly Task[], numbers: Map<string, number>, problems: ProblemList): Adjacency {
+function readDependencies(tasks: readonly Task[], numbers: TaskIndex, problems: ProblemList): Adjacency {
   const count = tasks.length;
   const offsets = new Int32Array(count + 1);
-  let targets = new Int32Array(Math.max(16, count * 2));
-  let edges = 0;
-  const add = (task: number, id: string): void => {
-    const dependency = numbers.get(id);
-    if (dependency === undefined) reportUnknown(tasks[task]!, id, numbers, problems);
-    else {
-      if (edges === targets.length) {
-        const larger = new Int32Array(targets.length * 2);
-        larger.set(targets);
-        targets = larger;
-      }
-      targets[edges++] = dependency;
-    }
-  };
+  for (let task = 0; task < count; task++) offsets[task + 1] = offsets[task]! + countDependencies(tasks[task]!);
+  const targets = new Int32Array(offsets[count]!);
+  let edge = 0;
   for (let task = 0; task < count; task++) {
     const { dependsOn, inputs } = tasks[task]!;
-    if (dependsOn !== undefined && Array.isArray(dependsOn))
-      for (let index = 0; index < dependsOn.length; index++) add(task, dependsOn[index]!);
-    if (inputs !== undefined && inputs !== null) for (const name of Object.keys(inputs)) add(task, inputs[name]!);
-    offsets[task + 1] = edges;
+    if (Array.isArray(dependsOn)) {
+      for (let index = 0; index < dependsOn.length; index++) targets[edge++] = numbers.numberOf(dependsOn[index]!);
+    }
+    if (inputs !== undefined && inputs !== null)
+      for (const name of Object.keys(inputs)) targets[edge++] = numbers.numberOf(inputs[name]!);
   }
-  return { offsets, targets: targets.subarray(0, edges) };
+  return dropUnknown(tasks, { offsets, targets }, numbers, problems);
 }
 
-function reportUnknown(task: Task, id: string, numbers: Map<string, number>, problems: ProblemList): void {
+function countDependencies({ dependsOn, inputs }: Task): number {
+  const ordered = Array.isArray(dependsOn) ? dependsOn.length : 0;
+  return inputs === undefined || inputs === null ? ordered : ordered + Object.keys(inputs).length;
+}
+
+function dependencyIds({ dependsOn, inputs }: Task): readonly string[] {
+  const ordered: readonly string[] = Array.isArray(dependsOn) ? dependsOn : [];
+  return inputs === undefined || inputs === null ? ordered : [...ordered, ...Object.values(inputs)];
+}
+
+/** Reports dependencies on tasks that are not there, and leaves a graph without them, so that its cycles can be told too. */
+function dropUnknown(
+  tasks: readonly Task[],
+  adjacency: Adjacency,
+  numbers: TaskIndex,
+  problems: ProblemList,
+): Adjacency {
+  if (!adjacency.targets.includes(-1)) return adjacency;
+  const offsets = new Int32Array(tasks.length + 1);
+  tasks.forEach((task, number) => {
+    const end = adjacency.offsets[number + 1]!;
+    const known = adjacency.targets.subarray(adjacency.offsets[number]!, end).filter((target) => target >= 0);
+    offsets[number + 1] = offsets[number]! + known.length;
+    for (const id of dependencyIds(task)) if (!numbers.has(id)) reportUnknown(task, id, numbers, problems);
+  });
+  return { offsets, targets: adjacency.targets.filter((target) => target >= 0) };
+}
+
+function reportUnknown(task: Task, id: string, numbers: TaskIndex, problems: ProblemList): void {
   const nearest = problems.full || typeof id !== "string" ? undefined : nearestName(id, numbers.keys());
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
   problems.add(`task ${describeId(task.id)}`, `depends on "${id}", which is not in the graph${hint}`);

@@ -16,7 +16,8 @@
  */
 import { assertNever } from "../model/assert-never.js";
 import { Admission } from "./admission.js";
-import type { CancelCause, EndReason, SchedulerEffect } from "./effect.js";
+import type { CancelCause, EndReason } from "./effect.js";
+import { EffectList } from "./effect-list.js";
 import type { SchedulerEvent } from "./event.js";
 import type { Demand, Limits, Plan, TaskDefinition } from "./plan.js";
 import { type Policy, retryDelayMs, Trigger } from "./policy.js";
@@ -57,7 +58,7 @@ export class Scheduler {
   #started = false;
   #ended = false;
   #inputClosed: boolean;
-  #effects: SchedulerEffect[] = [];
+  #effects = new EffectList();
 
   constructor(plan: Plan, options: SchedulerOptions) {
     this.table = new TaskTable(plan);
@@ -79,7 +80,7 @@ export class Scheduler {
   }
 
   /** Takes one event and appends what is to be done to `effects`. */
-  handle(event: SchedulerEvent, effects: SchedulerEffect[]): void {
+  handle(event: SchedulerEvent, effects: EffectList): void {
     this.#effects = effects;
     this.#apply(event);
     if (this.#toEnd.length > 0) this.#endAll(event.at);

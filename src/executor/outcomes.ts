@@ -3,6 +3,7 @@
  * the scheduler's columns when somebody looks, so that a million successes cost an array and no objects.
  */
 import type { EndReason } from "../core/effect.js";
+import type { TaskIndex } from "../core/task-index.js";
 import type { EndState } from "../core/task-state.js";
 import { isEnd, statusOf, TaskState } from "../core/task-state.js";
 import type { TaskTable } from "../core/task-table.js";
@@ -58,10 +59,10 @@ export class Outcomes {
     return statusOf(this.#table.state[task]! as EndState);
   }
 
-  /** How many of the tasks ended in which way. */
-  counts(tasks: Iterable<number>): Record<TaskStatus, number> {
+  /** How many of the first `size` tasks ended in which way. */
+  counts(size: number): Record<TaskStatus, number> {
     const counts = { succeeded: 0, failed: 0, "timed-out": 0, cancelled: 0, skipped: 0 };
-    for (const task of tasks) counts[this.status(task)]++;
+    for (let task = 0; task < size; task++) counts[this.status(task)]++;
     return counts;
   }
 
@@ -211,11 +212,11 @@ function described(
 
 /** The results of a run, by task id. Also takes handles, and then gives the type of their task's output. */
 export class RunResults implements ReadonlyMap<string, ExecutionResult> {
-  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #numbers: TaskIndex;
   readonly #outcomes: Outcomes;
 
   /** @internal */
-  constructor(numbers: ReadonlyMap<string, number>, outcomes: Outcomes) {
+  constructor(numbers: TaskIndex, outcomes: Outcomes) {
     this.#numbers = numbers;
     this.#outcomes = outcomes;
   }
@@ -250,7 +251,7 @@ export class RunResults implements ReadonlyMap<string, ExecutionResult> {
   }
 
   *values(): MapIterator<ExecutionResult> {
-    for (const number of this.#numbers.values()) yield this.#outcomes.result(number);
+    for (let number = 0; number < this.size; number++) yield this.#outcomes.result(number);
   }
 
   *entries(): MapIterator<[string, ExecutionResult]> {

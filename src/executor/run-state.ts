@@ -1,6 +1,7 @@
 /** What the parts of a run share. */
 import type { SchedulerEvent } from "../core/event.js";
 import type { Scheduler } from "../core/scheduler.js";
+import type { TaskIndex } from "../core/task-index.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import type { ResolvedConfig } from "./config.js";
@@ -10,7 +11,7 @@ import type { RunReporter } from "./run-reporter.js";
 export interface RunState {
   readonly id: string;
   readonly tasks: Task[];
-  readonly numbers: Map<string, number>;
+  readonly numbers: TaskIndex;
   readonly scheduler: Scheduler;
   readonly outcomes: Outcomes;
   readonly reporter: RunReporter;

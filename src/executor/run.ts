@@ -10,6 +10,7 @@
 import type { CompiledGraph } from "../core/compile.js";
 import type { AdditionCompiler } from "../core/compile-additions.js";
 import type { EndReason, SchedulerEffect } from "../core/effect.js";
+import { EffectList } from "../core/effect-list.js";
 import type { SchedulerEvent } from "../core/event.js";
 import { Scheduler } from "../core/scheduler.js";
 import { assertNever } from "../model/assert-never.js";
@@ -58,8 +59,9 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
   readonly #family: RunFamily;
   #resolve: (results: RunResults) => void = () => undefined;
   #reject: (error: Error) => void = () => undefined;
-  readonly #pending: SchedulerEvent[] = [];
-  readonly #effects: SchedulerEffect[] = [];
+  /** Events that wait until the one that is being taken has been. */
+  #pending: SchedulerEvent[] = [];
+  readonly #effects = new EffectList();
   /** Events are being taken. */
   #sending = false;
   /** A turn of the event loop has been asked for and has not come; since when. */
@@ -172,30 +174,22 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
   }
 
   #send(event: SchedulerEvent): void {
-    this.#pending.push(event);
-    if (!this.#sending && !this.#paused) this.#pump();
+    if (this.#sending || this.#paused) this.#pending.push(event);
+    else this.#pump(event);
   }
 
   #sendNow(event: SchedulerEvent): void {
     this.#scheduler.handle(event, this.#effects);
-    if (!this.#sending && !this.#paused) this.#pump();
+    if (!this.#sending && !this.#paused) this.#pump(undefined);
   }
 
-  /** Takes the events that wait, and carries out what the scheduler answers. */
-  #pump(): void {
+  /** Takes an event and those that wait, and carries out what the scheduler answers. */
+  #pump(first: SchedulerEvent | undefined): void {
     this.#sending = true;
     try {
       this.#performAll();
-      for (let next = 0; next < this.#pending.length; next++) {
-        const event = this.#pending[next]!;
-        if (this.#mustPause(event.at)) {
-          this.#pending.splice(0, next);
-          return;
-        }
-        this.#scheduler.handle(event, this.#effects);
-        this.#performAll();
-      }
-      this.#pending.length = 0;
+      if (first !== undefined && !this.#take(first)) this.#pending = [first, ...this.#pending];
+      else if (this.#pending.length > 0) this.#takePending();
     } catch (thrown) {
       this.#crash(thrown);
     } finally {
@@ -203,10 +197,28 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
     }
   }
 
+  #takePending(): void {
+    const pending = this.#pending;
+    for (let next = 0; next < pending.length; next++) {
+      if (this.#take(pending[next]!)) continue;
+      this.#pending = pending.slice(next);
+      return;
+    }
+    this.#pending = [];
+  }
+
+  /** Takes one event; false where it has to wait for a turn of the event loop. */
+  #take(event: SchedulerEvent): boolean {
+    if (this.#mustPause(event.at)) return false;
+    this.#scheduler.handle(event, this.#effects);
+    this.#performAll();
+    return true;
+  }
+
   #performAll(): void {
     const effects = this.#effects;
-    for (let index = 0; index < effects.length; index++) this.#perform(effects[index]!);
-    effects.length = 0;
+    for (let index = 0; index < effects.size; index++) this.#perform(effects.at(index));
+    effects.clear();
   }
 
   #mustPause(at: number): boolean {
@@ -224,7 +236,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
     this.#turnAsked = false;
     if (!this.#paused) return;
     this.#paused = false;
-    this.#pump();
+    this.#pump(undefined);
   }
 
   #perform(effect: SchedulerEffect): void {
@@ -279,7 +291,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
   #ended(at: number): void {
     this.#finish();
     if (this.#events.observed)
-      this.#reporter.runEnded(at, this.#startedAt, this.#outcomes.counts(this.#state.numbers.values()));
+      this.#reporter.runEnded(at, this.#startedAt, this.#outcomes.counts(this.#state.numbers.size));
     this.#resolve(new RunResults(this.#state.numbers, this.#outcomes));
   }
 
