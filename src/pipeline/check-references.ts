@@ -66,8 +66,10 @@ export class ReferenceChecker {
     if (id === taskId) return "a task cannot use its own output";
     if (!this.#hasTask(id)) return this.#unknownTask(id);
     if (field === undefined) return undefined;
-    if (!taskFields.includes(field))
-      return `a task has ${taskFields.join(", ")}; its output's fields are at tasks.${id}.output.${field}`;
+    if (!taskFields.includes(field)) {
+      const place = /-/.test(id) ? `tasks["${id}"]` : `tasks.${id}`;
+      return `a task has ${taskFields.join(", ")}; the fields of its output are at ${place}.output.${field}`;
+    }
     if (field !== "outputs" || output === undefined) return undefined;
     return unknownMember(`output of ${id}`, output, Object.keys(this.#definition.tasks[id]?.outputs ?? {}));
   }

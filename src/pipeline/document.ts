@@ -37,8 +37,8 @@ export class SourceDocument {
     this.text = text;
     this.#lineStarts = findLineStarts(text);
     this.#refuseExcess();
-    const document = parseDocument(text, { prettyErrors: false, stringKeys: true, logLevel: "silent" });
-    const problems = document.errors.map((error) => this.#syntaxProblem(error));
+    const document = parseDocument(text, { prettyErrors: false, stringKeys: true, logLevel: "error" });
+    const problems = this.#syntaxProblems(document.errors);
     for (const warning of document.warnings)
       problems.push(this.problemAt({ start: warning.pos[0], end: warning.pos[1] }, "", plainerSyntax(warning.message)));
     if (problems.length > 0) throw new PipelineError(file, problems.slice(0, 20));
@@ -103,8 +103,13 @@ export class SourceDocument {
     return at === -1 ? range : { start: range.start + at, end: range.start + at + piece.length };
   }
 
-  #syntaxProblem(error: { code: string; message: string; pos: [number, number] }): PipelineProblem {
-    return this.problemAt({ start: error.pos[0], end: error.pos[1] }, "", plainerSyntax(error.message, error.code));
+  #syntaxProblems(errors: readonly ParserError[]): PipelineProblem[] {
+    const unclosed = errors.find(({ code, message }) => code === "MISSING_CHAR" && message.includes("quote"));
+    // A quote that is not closed swallows what follows: what the parser then says of the rest is not true.
+    if (unclosed !== undefined) return [this.problemAt(findUnclosedQuote(this.text), "", "this quote is not closed")];
+    return errors.map(({ code, message, pos: [start, end] }) =>
+      this.problemAt({ start, end }, "", plainerSyntax(message, code)),
+    );
   }
 
   #refuseExcess(): void {
@@ -149,9 +154,33 @@ function findExcessiveDepth(text: string): number | undefined {
     if (flowDepth > documentLimits.depth || indicators > documentLimits.depth * 2 || indented) return offset;
     lineStart = token.endsWith("\n");
     if (lineStart && flowDepth === 0) indicators = 0;
-    if (token !== "\x02" && token !== "\x1f" && token !== "\x18") offset += token.length;
+    if (!isControlToken(token)) offset += token.length;
   }
   return undefined;
+}
+
+interface ParserError {
+  readonly code: string;
+  readonly message: string;
+  readonly pos: readonly [number, number];
+}
+
+/** The last quoted string in the text that does not end as it began. */
+function findUnclosedQuote(text: string): SourceRange {
+  let offset = 0;
+  let found = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (isControlToken(token)) continue;
+    const quote = token[0];
+    if ((quote === '"' || quote === "'") && (token.length === 1 || !token.endsWith(quote))) found = offset;
+    offset += token.length;
+  }
+  return { start: found, end: found + 1 };
+}
+
+/** Tokens of the lexer that stand for no text. */
+function isControlToken(token: string): boolean {
+  return token === "\x02" || token === "\x1f" || token === "\x18";
 }
 
 /** The words of the parser, for somebody who does not know its vocabulary. */

@@ -136,6 +136,8 @@ function plainerMessage(code: string, summary: string, place: Place, names: read
     const hint = nearest === undefined ? `known here: ${names.join(", ")}` : `did you mean "${nearest}"?`;
     return `unknown name "${piece}"; ${hint}`;
   }
+  if (code === "no_matching_overload")
+    return summary.replace(/^found no matching overload for '(.*)'$/, "there is no $1 here");
   if (code === "no_such_key") return `there is no "${piece}" here; has(...) asks first, and .?${piece} is optional`;
   if (summary === "Unexpected token: EOF") return "the expression ends too early";
   if (code === "no_such_overload" && summary.includes("string"))
