@@ -6,7 +6,7 @@
  * request is checked against the list (policy.ts), for TLS by way of CONNECT (tunnel.ts) and for plain HTTP request by request
  * (forward.ts). Every sandbox has a proxy of its own: its counts, its denials, and its end are the sandbox's.
  */
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -71,6 +71,7 @@ export class EgressProxy {
     this.socketPath = socketPath;
     this.#policy = new NetworkPolicy(rules, hooks);
     this.#limits = { ...defaultEgressLimits, ...limits };
+    setMaxListeners(0, this.#closing.signal);
     this.#meter = new Meter(this.#limits.bytes, () => this.#onTooManyBytes());
     this.#server = createServer({ maxHeaderSize: 32_768, headersTimeout: this.#limits.idleMs, requestTimeout: 0 });
     this.#server.on("connection", (client: Socket) => this.#onConnection(client));
@@ -82,7 +83,7 @@ export class EgressProxy {
       "request",
       (request: IncomingMessage, response: ServerResponse) => void this.#forward(request, response),
     );
-    this.#server.on("clientError", (_error: Error, client: Duplex) => client.destroy());
+    this.#server.on("clientError", (error: Error, client: Duplex) => this.#onUnreadable(error, client));
   }
 
   /** What was denied so far, equal ones counted. */
@@ -130,6 +131,18 @@ export class EgressProxy {
 
   #byteLimitMessage(): string {
     return `more than ${this.#limits.bytes} bytes over the network`;
+  }
+
+  /** What Node's parser refuses: the ways in which two readers could see two requests in the same bytes are among it. */
+  #onUnreadable(error: Error & { code?: string }, client: Duplex): void {
+    if (!client.writable || error.code?.startsWith("HPE_") !== true) {
+      client.destroy();
+      return;
+    }
+    const message = `a request could not be read (${error.code})`;
+    this.#denials.add(new Denied({ host: "", port: 0 }, "malformed", message));
+    client.end(statusLine(400, message));
+    client.resume();
   }
 
   async #tunnel(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
