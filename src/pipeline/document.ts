@@ -107,9 +107,11 @@ export class SourceDocument {
     const unclosed = errors.find(({ code, message }) => code === "MISSING_CHAR" && message.includes("quote"));
     // A quote that is not closed swallows what follows: what the parser then says of the rest is not true.
     if (unclosed !== undefined) return [this.problemAt(findUnclosedQuote(this.text), "", "this quote is not closed")];
-    return errors.map(({ code, message, pos: [start, end] }) =>
+    const problems = errors.map(({ code, message, pos: [start, end] }) =>
       this.problemAt({ start, end }, "", plainerSyntax(message, code)),
     );
+    // One mistake often gives several errors at one place: the first tells it best.
+    return problems.filter((problem, index) => problem.line !== problems[index - 1]?.line);
   }
 
   #refuseExcess(): void {
@@ -192,6 +194,9 @@ function plainerSyntax(message: string, code = ""): string {
       return "a pipeline file holds one document; remove this `---`";
     case "TAB_AS_INDENT":
       return "YAML is indented with spaces, not tabs";
+    case "BLOCK_AS_IMPLICIT_KEY":
+    case "MULTILINE_IMPLICIT_KEY":
+      return "the lines that follow are indented as if they belonged to this value";
     case "NON_STRING_KEY":
       return "keys are plain text";
     case "BAD_SCALAR_START":

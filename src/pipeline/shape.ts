@@ -169,6 +169,7 @@ const foreignKeys: Readonly<Record<string, string>> = {
 function unknownKey(key: string, known: readonly string[], path: DocumentPath): string {
   const foreign = Object.hasOwn(foreignKeys, key) ? foreignKeys[key]! : undefined;
   if (foreign !== undefined && known.includes(foreign)) return `unknown key; it is called "${foreign}" here`;
+  if (key.includes(" ")) return "is taken for a key: a comma within { } ends a value; put the value in quotes";
   const nearest = nearestName(key, known);
   if (nearest !== undefined) return `unknown key; did you mean "${nearest}"?`;
   if (path.length === 0 && namePattern.test(key))
