@@ -9,6 +9,7 @@ import { parseAllowedDistribution } from "./python/requirement.js";
 import { resolvePythonView } from "./python/resolve.js";
 import type { PackageView } from "./view.js";
 
+export { packagePart } from "./part.js";
 export type { PackageBind, PackageView } from "./view.js";
 
 /** Languages that have packages. */

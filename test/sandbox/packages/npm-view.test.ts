@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { PackageViews } from "#src/sandbox/packages/index.js";
+import { PackageViews, packagePart } from "#src/sandbox/packages/index.js";
 
 let root: string;
 let modules: string;
@@ -86,4 +86,15 @@ test("a package that is upgraded is another view", async () => {
   const second = await views.view("javascript", ["@s/a"], 10_000);
   expect(second.versions).toEqual({ "@s/a": "1.0.1" });
   expect(second.digest).not.toBe(first.digest);
+});
+
+test("a view as a part of a sandbox hides the folder first and shows the packages in it", async () => {
+  npm("node_modules/a", "1.0.0");
+  const view = await shown("a");
+  const part = packagePart(view);
+  expect(part.key).toBe(`packages:${view.digest}`);
+  expect(part.mounts).toEqual([
+    { type: "empty", target: "/node_modules" },
+    { type: "read-only", source: join(modules, "a"), target: "/node_modules/a" },
+  ]);
 });
