@@ -1,0 +1,44 @@
+/**
+ * Moves buffers instead of copying them when a value crosses from one thread to another.
+ *
+ * The mark lies beside the value and not around it, so the value is what it was: in a runner that shares no memory
+ * with its caller, or calls the function directly, the mark has no effect.
+ */
+
+import type { TransferListItem } from "node:worker_threads";
+
+/** What a value can give away: an `ArrayBuffer`, a `MessagePort`, a `FileHandle`, a web stream. */
+export type TransferItem = TransferListItem;
+
+// One table for the whole realm, whichever copy of this package a task's module has loaded.
+const table = Symbol.for("orchestrator-executor.transfer");
+
+interface WithTable {
+  [table]?: WeakMap<object, readonly TransferItem[]>;
+}
+
+/**
+ * Marks a task's output so that these buffers are moved to the caller, not copied. They are empty here afterwards.
+ *
+ * @example
+ * export function blur({ pixels }: { pixels: Uint8Array<ArrayBuffer> }) {
+ *   const out = new Uint8Array(pixels.length);
+ *   return transfer(out, [out.buffer]);
+ * }
+ *
+ * @param value an object that holds the buffers, or one of them.
+ * @returns `value` itself.
+ * @throws TypeError where the value is a primitive.
+ */
+export function transfer<T extends object>(value: T, items: readonly TransferItem[]): T {
+  const realm = globalThis as WithTable;
+  realm[table] ??= new WeakMap();
+  realm[table].set(value, items);
+  return value;
+}
+
+/** What `transfer` has marked for this value. */
+export function transferListOf(value: unknown): readonly TransferItem[] | undefined {
+  const marked = (globalThis as WithTable)[table];
+  return marked === undefined || typeof value !== "object" || value === null ? undefined : marked.get(value);
+}

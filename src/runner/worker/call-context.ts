@@ -1,0 +1,48 @@
+/** The context that an attempt's function is given inside a worker. */
+import type { WorkerContext } from "../../model/context.js";
+
+export interface CallReporter {
+  progress(call: CallContext, value: unknown): void;
+  log(call: CallContext, text: string): void;
+}
+
+/**
+ * Cheap to make, because each attempt has one: the signal and the functions come into being when they are first asked
+ * for. They are getters, so that `({ rows }, { signal, log })` works.
+ */
+export class CallContext implements WorkerContext {
+  readonly runId: string;
+  readonly taskId: string;
+  readonly attempt: number;
+  /** @internal Cleared when the attempt ends: what it left running can report no more. */
+  slot: number;
+  readonly #reporter: CallReporter;
+  #controller: AbortController | undefined;
+
+  constructor(reporter: CallReporter, slot: number, runId: string, taskId: string, attempt: number) {
+    this.#reporter = reporter;
+    this.slot = slot;
+    this.runId = runId;
+    this.taskId = taskId;
+    this.attempt = attempt;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  get progress(): (value: unknown) => void {
+    return (value) => this.#reporter.progress(this, value);
+  }
+
+  get log(): (message: string) => void {
+    return (message) => this.#reporter.log(this, message);
+  }
+
+  /** @internal */
+  abort(reason: Error): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort(reason);
+  }
+}
