@@ -1,11 +1,11 @@
 /** Compiles tasks that are added to a run that has started, with the same checks as those that were there from the start. */
 import type { Task } from "../model/task.js";
 import type { CompileSettings } from "./compile.js";
-import { ProblemList } from "./compile.js";
 import { DemandReader, type NamedLimits } from "./limits.js";
 import type { Adjacency, Demand, TaskDefinition } from "./plan.js";
+import { ProblemList } from "./problem-list.js";
 import { checkTask, PolicyReader } from "./task-options.js";
-import { findCycles, remainingPaths, reversed, topologicalOrder } from "./topology.js";
+import { findCycles, remainingHops, reversed, topologicalOrder } from "./topology.js";
 
 /** What the additions may refer to. */
 export interface RunSoFar {
@@ -82,7 +82,7 @@ function pathsWithin(
   tasks: readonly Task[],
   within: readonly number[][],
   problems: ProblemList,
-): Float64Array | number[] {
+): Int32Array | number[] {
   if (within.every((dependencies) => dependencies.length === 0)) return within.map(() => 1);
   const count = tasks.length;
   const offsets = new Int32Array(count + 1);
@@ -92,7 +92,7 @@ function pathsWithin(
   const dependencies: Adjacency = { offsets, targets: Int32Array.from(within.flat()) };
   const dependents = reversed(dependencies, count);
   const order = topologicalOrder(dependencies, dependents, count);
-  if (order.length === count) return remainingPaths(order, dependents, undefined);
+  if (order.length === count) return remainingHops(order, dependents);
   for (const cycle of findCycles(dependencies, order, count, 10)) {
     problems.add("graph", `has a cycle: ${[...cycle, cycle[0]!].map((place) => tasks[place]!.id).join(" -> ")}`);
   }

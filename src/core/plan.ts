@@ -23,8 +23,8 @@ export interface Plan {
   readonly startOrder: Int32Array;
   /** User priority, or `undefined` where no task has one. */
   readonly priority: Int32Array | undefined;
-  /** Longest path from the start of the task to the end of the graph: milliseconds, and a hop counts as one where no duration is known. */
-  readonly remainingPath: Float64Array;
+  /** Longest path from the start of the task to the end of the graph: in milliseconds where durations are known, else in hops. */
+  readonly remainingPath: Int32Array | Float64Array;
   /** Index into `policies`, or `undefined` where all tasks have policy 0. */
   readonly policyOf: Int32Array | undefined;
   readonly policies: readonly Policy[];

@@ -30,7 +30,7 @@ export interface SchedulerOptions {
   readonly failurePolicy: "continue" | "fail-fast";
   /** Whether all tasks are in the plan; `false` keeps the run open until `input-closed`. Default `true`. */
   readonly inputClosed?: boolean;
-  /** Whether `task-ready` effects are wanted. Default `false`. */
+  /** Whether `task-ready` effects, and `task-ended` effects of successes of the plan's tasks, are wanted. Default `false`. */
   readonly observed?: boolean;
 }
 
@@ -454,7 +454,10 @@ export class Scheduler {
     table.state[task] = state;
     table.endedAt[task] = at;
     this.#live--;
-    this.#effects.push({ type: "task-ended", task, status: statusOf(state), reason, at });
+    // A success that nobody watches is told by the table alone.
+    if (state !== TaskState.succeeded || this.observed || task >= table.planCount) {
+      this.#effects.push({ type: "task-ended", task, status: statusOf(state), reason, at });
+    }
     if (state === TaskState.succeeded) this.#wakeDependents(task, at);
     else this.#endWithoutSuccess(task, state, reason, at);
     if (task >= table.planCount) this.#leaveFamily(task);

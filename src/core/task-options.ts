@@ -40,6 +40,10 @@ export function checkTask(
   refuse: ((kind: string) => string | undefined) | undefined,
   problems: { add(where: string, message: string): void },
 ): boolean {
+  if (typeof task !== "object" || task === null) {
+    problems.add("tasks", `takes tasks, objects with id and run, got ${task === null ? "null" : typeof task}`);
+    return false;
+  }
   let simple = true;
   for (const key in task) {
     const asks = knownOptions[key as keyof Task];

@@ -70,14 +70,10 @@ function followToCycle(dependencies: Adjacency, open: Uint8Array, start: number)
   return closes ? path.slice(places.get(task)!).reverse() : undefined;
 }
 
-/** For each task the weight of the heaviest path that starts with it. `weight` is `undefined` where each task weighs 1. */
-export function remainingPaths(
-  order: Int32Array,
-  dependents: Adjacency,
-  weight: Float64Array | undefined,
-): Float64Array {
+/** For each task the number of tasks on the longest path that starts with it. */
+export function remainingHops(order: Int32Array, dependents: Adjacency): Int32Array {
   const { offsets, targets } = dependents;
-  const paths = new Float64Array(order.length);
+  const paths = new Int32Array(order.length);
   for (let place = order.length - 1; place >= 0; place--) {
     const task = order[place]!;
     const end = offsets[task + 1]!;
@@ -86,14 +82,28 @@ export function remainingPaths(
       const path = paths[targets[edge]!]!;
       if (path > longest) longest = path;
     }
-    paths[task] = longest + (weight === undefined ? 1 : weight[task]!);
+    paths[task] = longest + 1;
+  }
+  return paths;
+}
+
+/** For each task the weight of the heaviest path that starts with it. */
+export function remainingWeights(order: Int32Array, dependents: Adjacency, weight: Float64Array): Float64Array {
+  const { offsets, targets } = dependents;
+  const paths = new Float64Array(order.length);
+  for (let place = order.length - 1; place >= 0; place--) {
+    const task = order[place]!;
+    let longest = 0;
+    for (let edge = offsets[task]!; edge < offsets[task + 1]!; edge++)
+      longest = Math.max(longest, paths[targets[edge]!]!);
+    paths[task] = longest + weight[task]!;
   }
   return paths;
 }
 
 /** Tasks by priority, then by remaining path, both falling, then by number. */
-export function startOrder(paths: Float64Array, priority: Int32Array | undefined, hops: boolean): Int32Array {
-  if (priority === undefined && hops) return countingOrder(paths);
+export function startOrder(paths: Int32Array | Float64Array, priority: Int32Array | undefined): Int32Array {
+  if (priority === undefined && paths instanceof Int32Array) return countingOrder(paths);
   const order = Int32Array.from(paths, (_, task) => task);
   return order.sort((left, right) => {
     const rank = priority === undefined ? 0 : priority[right]! - priority[left]!;
@@ -103,14 +113,15 @@ export function startOrder(paths: Float64Array, priority: Int32Array | undefined
   });
 }
 
-/** Counting sort by a whole number of hops, falling, stable. */
-function countingOrder(paths: Float64Array): Int32Array {
+/** Counting sort, falling, stable. */
+function countingOrder(paths: Int32Array): Int32Array {
+  const count = paths.length;
   let longest = 0;
-  for (const path of paths) if (path > longest) longest = path;
+  for (let task = 0; task < count; task++) if (paths[task]! > longest) longest = paths[task]!;
   const starts = new Int32Array(longest + 2);
-  for (const path of paths) starts[longest - path + 1]!++;
+  for (let task = 0; task < count; task++) starts[longest - paths[task]! + 1]!++;
   for (let bucket = 0; bucket <= longest; bucket++) starts[bucket + 1]! += starts[bucket]!;
-  const order = new Int32Array(paths.length);
-  for (let task = 0; task < paths.length; task++) order[starts[longest - paths[task]!]!++] = task;
+  const order = new Int32Array(count);
+  for (let task = 0; task < count; task++) order[starts[longest - paths[task]!]!++] = task;
   return order;
 }

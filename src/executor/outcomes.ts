@@ -67,41 +67,56 @@ export class Outcomes {
   }
 
   workerOf(task: number): string {
-    return this.#workers.get(task) ?? "inline";
+    return this.#workers.size === 0 ? "inline" : (this.#workers.get(task) ?? "inline");
   }
 
   /** The result of a task that has ended. */
   result(task: number): ExecutionResult {
     if (!isEnd(this.#table.state[task]!)) throw new RangeError(`task "${this.#idOf(task)}" has not ended`);
-    if (this.#table.state[task] === TaskState.succeeded) {
-      return { ...this.#base(task), success: true, status: "succeeded", output: this.outputs[task] };
-    }
+    if (this.#table.state[task] === TaskState.succeeded) return this.#success(task);
     let failure = this.#failures.get(task);
     if (failure === undefined) {
-      const { error, reason } = this.#failureOf(task);
-      failure = {
-        ...this.#base(task),
-        success: false,
-        status: this.status(task) as FailureResult["status"],
-        error,
-        reason,
-      };
+      failure = this.#failure(task);
       this.#failures.set(task, failure);
     }
     return failure;
   }
 
-  #base(task: number) {
+  // Written out, because spreading would cost more than all else about a result.
+  #success(task: number): ExecutionResult {
     const table = this.#table;
+    const usage = this.#usage.size === 0 ? undefined : this.#usage.get(task);
+    const startedAt = table.startedAt[task]!;
+    const firstStartedAt = this.#firstStart(task, startedAt);
+    const endedAt = table.endedAt[task]!;
+    const result = {
+      taskId: this.#idOf(task),
+      success: true,
+      status: "succeeded",
+      output: this.outputs[task],
+      attempts: table.attempts[task]!,
+      queuedTime: (firstStartedAt - table.readyAt[task]!) / 1000,
+      executionTime: (endedAt - startedAt) / 1000,
+      startedAt: firstStartedAt,
+      endedAt,
+      workerId: this.workerOf(task),
+    } as const;
+    return usage === undefined ? result : { ...result, resourceUsage: usage };
+  }
+
+  #failure(task: number): FailureResult {
+    const table = this.#table;
+    const { error, reason } = this.#failureOf(task);
     const attempts = table.attempts[task]!;
     const endedAt = table.endedAt[task]!;
-    const usage = this.#usage.get(task);
-    if (attempts === 0) return { taskId: this.#idOf(task), attempts, queuedTime: 0, executionTime: 0, endedAt };
+    const status = this.status(task) as FailureResult["status"];
+    const base = { taskId: this.#idOf(task), success: false, status, error, reason, attempts } as const;
+    if (attempts === 0) return { ...base, queuedTime: 0, executionTime: 0, endedAt };
     const startedAt = table.startedAt[task]!;
-    const firstStartedAt = table.firstStartedAt.get(task) ?? startedAt;
+    const firstStartedAt = this.#firstStart(task, startedAt);
+    const usage = this.#usage.get(task);
     return {
-      taskId: this.#idOf(task),
-      attempts,
+      ...base,
       queuedTime: (firstStartedAt - table.readyAt[task]!) / 1000,
       executionTime: (endedAt - startedAt) / 1000,
       startedAt: firstStartedAt,
@@ -109,6 +124,11 @@ export class Outcomes {
       workerId: this.workerOf(task),
       ...(usage === undefined ? undefined : { resourceUsage: usage }),
     };
+  }
+
+  #firstStart(task: number, lastStart: number): number {
+    const { firstStartedAt } = this.#table;
+    return firstStartedAt.size === 0 ? lastStart : (firstStartedAt.get(task) ?? lastStart);
   }
 
   #failureOf(task: number): AttemptError {

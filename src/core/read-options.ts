@@ -1,0 +1,79 @@
+/** Reads the options of a graph's tasks into columns, each made only where some task has the option. */
+import type { Task } from "../model/task.js";
+import type { CompileSettings } from "./compile.js";
+import { DemandReader } from "./limits.js";
+import type { Demand } from "./plan.js";
+import type { Policy } from "./policy.js";
+import { describeId, type ProblemList } from "./problem-list.js";
+import { checkTask, PolicyReader } from "./task-options.js";
+
+export class OptionReader {
+  priority: Int32Array | undefined;
+  policyOf: Int32Array | undefined;
+  demandOf: Int32Array | undefined;
+  readonly #count: number;
+  readonly #settings: CompileSettings;
+  readonly #problems: ProblemList;
+  readonly #policies: PolicyReader;
+  readonly #demands: DemandReader;
+  /** Milliseconds, -1 where unknown. */
+  #durations: Float64Array | undefined;
+
+  constructor(count: number, settings: CompileSettings, problems: ProblemList) {
+    this.#count = count;
+    this.#settings = settings;
+    this.#problems = problems;
+    this.#policies = new PolicyReader(settings.defaults);
+    this.#demands = new DemandReader(settings.limits);
+  }
+
+  get policies(): readonly Policy[] {
+    return this.#policies.policies;
+  }
+
+  get demands(): readonly Demand[] {
+    return this.#demands.demands;
+  }
+
+  /** Expected durations in milliseconds, or `undefined` where none is known. One unknown among them is taken to be their mean. */
+  get weight(): Float64Array | undefined {
+    return this.#durations === undefined ? undefined : fillUnknown(this.#durations);
+  }
+
+  read(number: number, task: Task): void {
+    if (checkTask(task, this.#settings.refuse, this.#problems)) return;
+    if (typeof task !== "object" || task === null) return;
+    const report = (message: string): void => this.#problems.add(`task ${describeId(task.id)}`, message);
+    if (task.priority !== undefined && task.priority !== 0) {
+      this.priority ??= new Int32Array(this.#count);
+      this.priority[number] = task.priority;
+    }
+    const durationMs = this.#policies.durationMs("expectedDuration", task.expectedDuration, report);
+    if (durationMs !== undefined) {
+      this.#durations ??= new Float64Array(this.#count).fill(-1);
+      this.#durations[number] = durationMs;
+    }
+    const policy = this.#policies.read(task, report);
+    if (policy !== 0) {
+      this.policyOf ??= new Int32Array(this.#count);
+      this.policyOf[number] = policy;
+    }
+    const demand = task.resources === undefined ? 0 : this.#demands.read(task.resources, report);
+    if (demand !== 0) {
+      this.demandOf ??= new Int32Array(this.#count);
+      this.demandOf[number] = demand;
+    }
+  }
+}
+
+function fillUnknown(durations: Float64Array): Float64Array {
+  let sum = 0;
+  let known = 0;
+  for (const duration of durations) {
+    if (duration < 0) continue;
+    sum += duration;
+    known++;
+  }
+  const mean = known === 0 ? 1 : sum / known;
+  return durations.map((duration) => (duration < 0 ? mean : duration));
+}
