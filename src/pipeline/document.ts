@@ -108,10 +108,18 @@ export class SourceDocument {
     // A quote that is not closed swallows what follows: what the parser then says of the rest is not true.
     if (unclosed !== undefined) return [this.problemAt(findUnclosedQuote(this.text), "", "this quote is not closed")];
     const problems = errors.map(({ code, message, pos: [start, end] }) =>
-      this.problemAt({ start, end }, "", plainerSyntax(message, code)),
+      this.problemAt({ start, end }, "", this.#colonInValue(code, start) ?? plainerSyntax(message, code)),
     );
     // One mistake often gives several errors at one place: the first tells it best.
     return problems.filter((problem, index) => problem.line !== problems[index - 1]?.line);
+  }
+
+  /** `a: ${{ b ? c : d }}` is a key within a value to YAML. */
+  #colonInValue(code: string, start: number): string | undefined {
+    const isKeyInValue = code === "BLOCK_AS_IMPLICIT_KEY" || code === "MULTILINE_IMPLICIT_KEY";
+    const line = this.text.slice(start, this.text.indexOf("\n", start) >>> 0);
+    if (!isKeyInValue || !/\S.*: /.test(line.replace(/^:/, ""))) return undefined;
+    return "a colon and a space within a value begin another key; put the value in quotes";
   }
 
   #refuseExcess(): void {

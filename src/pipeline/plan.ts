@@ -210,8 +210,19 @@ function evaluateOutputs(
     try {
       values[name] = output.evaluate(scope);
     } catch (error) {
-      missing[name] = (error as Error).message;
+      missing[name] = reasonOfFailure(output, results) ?? (error as Error).message;
     }
   }
   return { values, missing };
+}
+
+/** The first task that an output needs and that did not succeed. */
+function reasonOfFailure(output: Template, results: ReadonlyMap<string, ExecutionResult>): string | undefined {
+  for (const { expression } of output.expressions)
+    for (const { name, path } of expression.references) {
+      const result = name === "tasks" ? results.get(path[0]!) : undefined;
+      if (result?.success === false)
+        return `task "${result.taskId}" ${result.status === "failed" ? "failed" : `${result.status === "timed-out" ? "" : "was "}${result.status.replace("-", " ")}`}`;
+    }
+  return undefined;
 }
