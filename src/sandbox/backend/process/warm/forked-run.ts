@@ -1,0 +1,115 @@
+/** One run that a fork server forks: the moments of its life, each a promise. */
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import { constants } from "node:os";
+import { OrchestratorError } from "../../../../model/error.js";
+import type { SandboxExit } from "../launched.js";
+
+/** What the server tells of one run. Pids are of the server's own namespace. */
+export type RunEvent =
+  | { readonly event: "init"; readonly id: number; readonly pid: number }
+  | { readonly event: "forked"; readonly id: number; readonly pid: number }
+  | { readonly event: "ready"; readonly id: number }
+  | { readonly event: "failed"; readonly id: number; readonly message: string }
+  | {
+      readonly event: "exited";
+      readonly id: number;
+      readonly code: number | null;
+      readonly signal: number | null;
+      readonly deadline: boolean;
+    }
+  | { readonly event: "gone"; readonly id: number };
+
+/** A promise that is settled from outside, and whose rejection nobody has to see. */
+class Moment<Value> {
+  readonly reached: Promise<Value>;
+  reach!: (value: Value) => void;
+  miss!: (error: Error) => void;
+
+  constructor() {
+    this.reached = new Promise((resolve, reject) => {
+      this.reach = resolve;
+      this.miss = reject;
+    });
+    this.reached.catch(() => {});
+  }
+}
+
+/** The supervisor's ends of a run. */
+export interface RunEnds {
+  readonly stdin: Socket;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+  readonly channel: Socket;
+  /** Descriptor of the folder that holds the run's writable folders. */
+  readonly scratch: number;
+}
+
+export class ForkedRun {
+  readonly id: number;
+  readonly init = new Moment<number>();
+  readonly forked = new Moment<number>();
+  readonly ready = new Moment<void>();
+  /** Never rejects. */
+  readonly exited = new Moment<SandboxExit>();
+  /** Nothing of it is alive. Never rejects. */
+  readonly gone = new Moment<void>();
+  ends: Partial<RunEnds> = {};
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  hear(message: RunEvent): void {
+    switch (message.event) {
+      case "init":
+        return this.init.reach(message.pid);
+      case "forked":
+        return this.forked.reach(message.pid);
+      case "ready":
+        return this.ready.reach();
+      case "failed":
+        return this.fail(message.message);
+      case "exited":
+        this.#missTheRest("the run died before it began");
+        return this.exited.reach(exitOf(message));
+      case "gone":
+        this.fail("the run was killed before it began");
+        return this.gone.reach();
+    }
+  }
+
+  /** The sandbox failed. No matter what has been reached by now; what has been stays as it was. */
+  fail(message: string): void {
+    this.#missTheRest(message);
+    this.exited.reach({ exitCode: null, signal: null, failure: message });
+  }
+
+  closeEnds(): void {
+    const { stdin, stdout, stderr, channel, scratch } = this.ends;
+    for (const socket of [stdin, stdout, stderr, channel]) socket?.destroy();
+    if (scratch !== undefined) closeSync(scratch);
+    this.ends = {};
+  }
+
+  #missTheRest(message: string): void {
+    const error = new OrchestratorError("SANDBOX_FAILURE", `a warm sandbox could not be made: ${message}`);
+    for (const moment of [this.init, this.forked, this.ready]) moment.miss(error);
+  }
+}
+
+const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));
+
+function exitOf(message: RunEvent & { event: "exited" }): SandboxExit {
+  const signal = message.signal === null ? null : (signalNames.get(message.signal) ?? `signal ${message.signal}`);
+  return { exitCode: message.code, signal, ...(message.deadline ? { deadline: true } : {}) };
+}
+
+/** One end of a pipe of the run, opened by its descriptor there. */
+export function openPipe(descriptor: number, direction: "read" | "write"): Socket {
+  const socket = new Socket({ fd: descriptor, readable: direction === "read", writable: direction === "write" });
+  // Its other end may go at any time; how the run ended is told by the exit alone.
+  socket.on("error", () => {});
+  socket.unref();
+  return socket;
+}

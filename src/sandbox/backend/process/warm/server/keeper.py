@@ -1,0 +1,252 @@
+"""The keeper: pid 1 of the server. Carries out what the supervisor asks, and kills at deadlines by a clock of its own.
+
+Messages, one JSON object on a line. From the supervisor:
+
+    prepare {id, ...}   fork the run's init
+    enter {id}          it is in its cgroup: make the namespaces, then fork the run from the template
+    go {id}             the run is in its cgroup and its pipes are open: lock in, boot the driver
+    arm {id, ms}        kill it after so long
+    kill {id}           kill it now
+
+To the supervisor: `init {id, pid}`, `forked {id, pid}`, `ready {id}`, `failed {id, message}`, `exited {id, code,
+signal, deadline}`, `gone {id}` (nothing of the run is alive). Pids are of the server's pid namespace.
+"""
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+import init
+import kernel
+import root
+from lines import LineSocket
+
+TEMPLATE_CAPABILITIES = (
+    kernel.CAP_CHOWN,
+    kernel.CAP_SETGID,
+    kernel.CAP_SETUID,
+    kernel.CAP_SYS_CHROOT,
+    kernel.CAP_SYS_ADMIN,
+)
+
+# Where the template finds its end of the line, and the supervisor's socket.
+TEMPLATE_CONTROL = 3
+TEMPLATE_SUPERVISOR = 4
+
+class Run:
+    """What the keeper knows of one run, from `prepare` until `gone`."""
+
+    def __init__(self, order):
+        self.order = order
+        self.init_pid = 0
+        self.init = -1  # pidfd
+        self.go = -1
+        self.report = -1
+        self.deadline = None
+        self.timed_out = False
+
+
+class Keeper:
+    def __init__(self, control, settings, supervisor, sources):
+        self.control = control
+        self.settings = settings
+        self.supervisor = supervisor
+        self.sources = sources
+        self.runs = {}
+        self.watched = {}
+        self.poll = select.poll()
+        self.template = None
+        self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self.operations = {
+            "prepare": self.prepare,
+            "enter": self.enter,
+            "go": self.let_go,
+            "arm": self.arm,
+            "kill": self.kill,
+        }
+
+    def watch(self, descriptor, action):
+        self.watched[descriptor] = action
+        self.poll.register(descriptor, select.POLLIN)
+
+    def unwatch(self, descriptor):
+        del self.watched[descriptor]
+        self.poll.unregister(descriptor)
+        os.close(descriptor)
+
+    def serve(self):
+        self.watch(self.control.fileno(), self.obey)
+        while True:
+            for descriptor, _ in self.poll.poll(self.milliseconds_to_deadline()):
+                # An earlier action of this round may have ended what this one is about.
+                action = self.watched.get(descriptor)
+                if action is not None:
+                    action()
+            self.kill_late_runs()
+
+    def obey(self):
+        messages = self.control.receive()
+        if messages is None:
+            os._exit(0)  # The supervisor is gone; with its pid 1 goes everything in the server.
+        for message in messages:
+            self.operations[message["op"]](message)
+
+    # Deadlines
+
+    def arm(self, message):
+        run = self.runs.get(message["id"])
+        if run is not None:
+            run.deadline = time.monotonic() + message["ms"] / 1000
+
+    def milliseconds_to_deadline(self):
+        deadlines = [run.deadline for run in self.runs.values() if run.deadline is not None]
+        if not deadlines:
+            return None
+        return max(0, int((min(deadlines) - time.monotonic()) * 1000) + 1)
+
+    def kill_late_runs(self):
+        now = time.monotonic()
+        for run in self.runs.values():
+            if run.deadline is not None and run.deadline <= now:
+                run.deadline = None
+                run.timed_out = True
+                kernel.kill_by_pidfd(run.init, signal.SIGKILL)
+
+    # The life of a run
+
+    def prepare(self, order):
+        run = Run(order)
+        go, run.go = os.pipe2(os.O_CLOEXEC)
+        run.report, report = os.pipe2(os.O_CLOEXEC)
+        kernel.unshare(kernel.CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            init.main(go, report, order)
+        kernel.setns(self.pid_namespace, kernel.CLONE_NEWPID)
+        os.close(go)
+        os.close(report)
+        run.init_pid = pid
+        run.init = os.pidfd_open(pid)
+        self.runs[order["id"]] = run
+        self.watch(run.init, lambda: self.bury(run))
+        self.watch(run.report, lambda: self.hear_init(run))
+        self.control.send({"event": "init", "id": order["id"], "pid": pid})
+
+    def enter(self, message):
+        run = self.runs.get(message["id"])
+        if run is not None:
+            os.write(run.go, b"1")
+
+    def hear_init(self, run):
+        words = os.read(run.report, 4096)
+        self.unwatch(run.report)
+        run.report = -1
+        if words == init.PREPARED:
+            self.template.send({**run.order, "op": "fork", "init": run.init_pid})
+        else:
+            text = words.decode(errors="replace") or "the run's first process died"
+            self.control.send({"event": "failed", "id": run.order["id"], "message": text})
+
+    def let_go(self, message):
+        self.template.send(message)
+
+    def kill(self, message):
+        run = self.runs.get(message["id"])
+        if run is not None:
+            kernel.kill_by_pidfd(run.init, signal.SIGKILL)
+
+    def bury(self, run):
+        """The run's init has ended, and the kernel lets it end only after everything in its pid namespace."""
+        os.waitpid(run.init_pid, 0)
+        self.unwatch(run.init)
+        os.close(run.go)
+        if run.report >= 0:
+            self.unwatch(run.report)
+        del self.runs[run.order["id"]]
+        self.control.send({"event": "gone", "id": run.order["id"]})
+
+    # The template
+
+    def start_template(self):
+        ours, theirs = socket.socketpair()
+        if os.fork() == 0:
+            become_template(theirs.fileno(), self.supervisor, self.settings, self.sources)
+        theirs.close()
+        os.close(self.supervisor)
+        self.template = LineSocket(ours)
+        self.watch(ours.fileno(), self.hear_template)
+        template = {key: self.settings[key] for key in ("mapped", "environment", "preload")}
+        self.template.send({**template, **self.settings["template"]})
+
+    def hear_template(self):
+        messages = self.template.receive()
+        if messages is None:
+            os._exit(1)  # Died. The supervisor starts a new server.
+        for message in messages:
+            run = self.runs.get(message.get("id"))
+            if message["event"] == "exited" and run is not None:
+                message["deadline"] = run.timed_out
+                kernel.kill_by_pidfd(run.init, signal.SIGKILL)
+            self.control.send(message)
+
+
+def read_sources():
+    """What the template runs, read while the host can still be seen."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    sources = {}
+    for name in ("kernel.py", "landlock.py", "lines.py", "run.py", "template.py"):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            sources[name] = file.read()
+    return sources
+
+
+def become_template(control, supervisor, settings, sources):
+    """A fresh interpreter with the very command of a cold start, but for what it finds where the driver should be."""
+    try:
+        kernel.unshare(kernel.CLONE_NEWNS)
+        flags = kernel.MS_NOSUID | kernel.MS_NODEV
+        for folder in ("/tmp", "/work"):
+            kernel.mount("tmpfs", folder, "tmpfs", flags, "size=16m,nr_inodes=1024,mode=0755")
+        for name, source in sources.items():
+            with open(f"/tmp/{name}", "w", encoding="utf-8") as file:
+                file.write(source)
+        driver = settings["template"]["driver"]
+        kernel.mount("/tmp/template.py", driver, None, kernel.MS_BIND)
+        # No terminal, no file: what the interpreter finds out about its standard streams holds for the runs' pipes too.
+        nothing, writer = os.pipe()
+        os.close(writer)
+        os.dup2(nothing, 0)
+        os.dup2(2, 1)
+        # Descriptors that an exec leaves open, at the numbers where the template looks for them.
+        spare = [os.dup(control), os.dup(supervisor)]
+        os.dup2(spare[0], TEMPLATE_CONTROL)
+        os.dup2(spare[1], TEMPLATE_SUPERVISOR)
+        kernel.close_from(TEMPLATE_SUPERVISOR + 1)
+        kernel.die_with_parent(0)
+        kernel.keep_capabilities(TEMPLATE_CAPABILITIES)
+        command = settings["command"]
+        os.execve(command[0], command, settings["environment"])
+    except BaseException as error:  # noqa: BLE001
+        sys.stderr.write(f"the template could not start: {type(error).__name__}: {error}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(1)
+
+
+def main(control, supervisor, settings):
+    """Never returns."""
+    try:
+        kernel.die_with_parent(0)
+        sources = read_sources()
+        root.build(settings["mounts"], settings["folders"])
+        keeper = Keeper(control, settings, supervisor, sources)
+        keeper.start_template()
+        control.send({"event": "started"})
+        keeper.serve()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
+        control.send({"event": "broken", "message": f"{type(error).__name__}: {error}"})
+        sys.stderr.flush()
+        os._exit(1)

@@ -1,0 +1,38 @@
+"""Messages between the processes of a fork server: one JSON object on each line."""
+
+import json
+
+
+class LineSocket:
+    """Both ends are trusted; a line is as long as it needs to be."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self._pending = b""
+
+    def fileno(self):
+        return self._connection.fileno()
+
+    def send(self, message):
+        self._connection.sendall(json.dumps(message).encode() + b"\n")
+
+    def receive(self):
+        """The messages that one read brings, at least one; None once the other end is gone. Blocks."""
+        while True:
+            chunk = self._read()
+            if chunk == b"":
+                return None
+            *lines, self._pending = (self._pending + chunk).split(b"\n")
+            if lines:
+                return [json.loads(line) for line in lines]
+
+    def receive_one(self):
+        """The next message, where the other end sends no second before it is answered."""
+        messages = self.receive()
+        return None if messages is None else messages[0]
+
+    def _read(self):
+        try:
+            return self._connection.recv(65536)
+        except ConnectionResetError:
+            return b""

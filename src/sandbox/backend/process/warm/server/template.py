@@ -1,0 +1,231 @@
+"""The template: a Python that has imported what its view allows, and forks for each run. It never runs a caller's code.
+
+It stands where the driver stands in a cold start, under the same command, so that a run sees the interpreter it would see
+there. It takes orders from the keeper alone.
+"""
+
+import sys
+
+sys.path.insert(0, "/tmp")
+
+import fcntl  # noqa: E402
+import gc  # noqa: E402
+import importlib  # noqa: E402
+import os  # noqa: E402
+import select  # noqa: E402
+import socket  # noqa: E402
+import traceback  # noqa: E402
+import types  # noqa: E402
+
+import kernel  # noqa: E402
+import run  # noqa: E402
+from lines import LineSocket  # noqa: E402
+
+CONTROL = 3
+SUPERVISOR = 4
+
+
+class Child:
+    def __init__(self, order, pid, go, status):
+        self.id = order["id"]
+        self.pid = pid
+        self.process = os.pidfd_open(pid)
+        self.go = go
+        self.status = status
+
+
+class Template:
+    def __init__(self, control, settings, driver):
+        self.control = control
+        self.settings = settings
+        self.driver = driver
+        self.children = {}
+        self.watched = {}
+        self.poll = select.poll()
+        self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def watch(self, descriptor, action):
+        self.watched[descriptor] = action
+        self.poll.register(descriptor, select.POLLIN)
+
+    def unwatch(self, descriptor):
+        del self.watched[descriptor]
+        self.poll.unregister(descriptor)
+        os.close(descriptor)
+
+    def serve(self):
+        """Returns what a forked run has to do, in the run; never returns in the template."""
+        self.watch(self.control.fileno(), self.obey)
+        while True:
+            for descriptor, _ in self.poll.poll():
+                action = self.watched.get(descriptor)
+                order = None if action is None else action()
+                if order is not None:
+                    return order
+
+    def obey(self):
+        messages = self.control.receive()
+        if messages is None:
+            os._exit(0)
+        for message in messages:
+            if message["op"] == "go":
+                child = self.children.get(message["id"])
+                if child is not None:
+                    os.write(child.go, b"1")
+            elif self.fork(message):
+                return message
+        return None
+
+    def fork(self, order):
+        """Whether this is the child."""
+        ends = []
+        try:
+            ends = self.make_ends(order)
+            init = os.pidfd_open(order["init"])
+            ends.append(init)
+            kernel.setns(init, kernel.CLONE_NEWPID)
+            pid = self.fork_and_return()
+        except OSError as error:
+            self.control.send({"event": "failed", "id": order["id"], "message": f"the run was not forked: {error}"})
+            for descriptor in ends:
+                os.close(descriptor)
+            return False
+        if pid == 0:
+            arrange_descriptors(ends)
+            return True
+        stdin, stdout, stderr, channel, go, go_out, status_in, status, init = ends
+        for descriptor in (stdin, stdout, stderr, channel, go, status, init):
+            os.close(descriptor)
+        child = Child(order, pid, go_out, status_in)
+        self.children[child.id] = child
+        self.watch(child.process, lambda: self.reap(child))
+        self.watch(child.status, lambda: self.hear(child))
+        return False
+
+    def fork_and_return(self):
+        """Forks into the pid namespace that was joined; the parent then comes back to its own."""
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            if pid != 0:
+                kernel.setns(self.pid_namespace, kernel.CLONE_NEWPID)
+        return pid
+
+    def make_ends(self, order):
+        """The supervisor opens the other ends of the pipes through /proc, and takes the channel's by its socket."""
+        stdin_read, stdin_write = os.pipe()
+        stdout_read, stdout_write = os.pipe()
+        stderr_read, stderr_write = os.pipe()
+        for unneeded in (stdin_write, stdout_read, stderr_read):
+            os.close(unneeded)
+        if self.settings["mapped"]:
+            # So that /dev/stdout can be opened inside.
+            for descriptor in (stdin_read, stdout_write, stderr_write):
+                os.fchown(descriptor, order["uid"], order["gid"])
+        channel = socket.socket(socket.AF_UNIX)
+        channel.connect(f"/proc/self/fd/{SUPERVISOR}")
+        channel.sendall(f"{order['id']} {order['secret']}\n".encode())
+        go, go_out = os.pipe()
+        status_in, status = os.pipe()
+        return [stdin_read, stdout_write, stderr_write, channel.detach(), go, go_out, status_in, status]
+
+    def hear(self, child):
+        words = os.read(child.status, 4096)
+        if words == run.ARRANGED:
+            self.control.send({"event": "forked", "id": child.id, "pid": child.pid})
+            return
+        self.unwatch(child.status)
+        child.status = -1
+        if words == run.LOCKED:
+            self.control.send({"event": "ready", "id": child.id})
+        else:
+            text = words.decode(errors="replace") or "the run died while it was locked in"
+            self.control.send({"event": "failed", "id": child.id, "message": text})
+
+    def reap(self, child):
+        _, status, _ = os.wait4(child.pid, 0)
+        self.unwatch(child.process)
+        if child.status >= 0:
+            self.hear(child)
+        os.close(child.go)
+        del self.children[child.id]
+        code = os.waitstatus_to_exitcode(status)
+        end = {"code": code, "signal": None} if code >= 0 else {"code": None, "signal": -code}
+        self.control.send({"event": "exited", "id": child.id, **end})
+
+
+def arrange_descriptors(ends):
+    """In the child: the pipes at 0, 1 and 2, the channel at 3, what locking in needs behind it, and nothing else."""
+    stdin, stdout, stderr, channel, go, _, _, status, init = ends
+    wanted = (stdin, stdout, stderr, channel, go, status, init)
+    # Out of each other's way first: any of them may already have another's number.
+    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 100) for descriptor in wanted]
+    for number, descriptor in enumerate(high):
+        os.dup2(descriptor, number)
+    kernel.close_from(len(high))
+    os.write(run.STATUS, run.ARRANGED)
+
+
+# Libraries that start a pool of threads when they are loaded, unless told that one is enough.
+ONE_THREAD = ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "VECLIB", "POLARS", "RAYON")
+
+
+def preload(names):
+    """Imports what it can. A module that starts a thread is named: forking beside threads is not safe."""
+    os.environ.update({f"{library}_NUM_THREADS": "1" for library in ONE_THREAD})
+    skipped = {}
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:  # noqa: BLE001 - a package may raise anything, SystemExit included
+            skipped[name] = f"{type(error).__name__}: {error}"
+        if len(os.listdir("/proc/self/task")) > 1:
+            return skipped, name
+    return skipped, None
+
+
+def load_driver(settings):
+    """The very driver of a cold start, as a module."""
+    path = settings["driver"]
+    module = types.ModuleType("driver")
+    module.__file__ = path
+    sys.path.append(os.path.dirname(path))
+    exec(compile(settings["driverSource"], path, "exec", dont_inherit=True), module.__dict__)
+    return module
+
+
+def main():
+    control = LineSocket(socket.socket(fileno=CONTROL))
+    settings = control.receive_one()
+    sys.path.remove("/tmp")
+    own_modules = ["kernel", "landlock", "lines", "run"]
+    settings["ownModules"] = own_modules
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    os.chdir(settings["workFolder"])
+    skipped, threaded = preload(settings["preload"])
+    control.send({"event": "preloaded", "skipped": skipped, "threaded": threaded})
+    if threaded is not None:
+        os._exit(0)
+    driver = load_driver(settings)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    template = Template(control, settings, driver)
+    order = template.serve()
+    # Here only in a fork.
+    try:
+        run.lock_in(order, settings)
+        run.forget_the_template(settings)
+        os.write(run.STATUS, run.LOCKED)
+        os.close(run.STATUS)
+    except BaseException as error:  # noqa: BLE001
+        os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
+        os._exit(1)
+    run.serve(driver)
+
+
+if __name__ == "__main__":
+    main()
