@@ -23,12 +23,12 @@ export interface Language {
   readonly aliases: readonly string[];
   /** Suffix of a source file, with its dot: how `orchestrator exec` tells a language. */
   readonly extensions: readonly string[];
-  /** Source of the driver and its file name; laid into the sandbox as `/run/driver/<name>`, read-only. */
-  readonly driver: { readonly fileName: string; readonly source: string };
+  /** Files of the driver by name; they lie in the sandbox's `/run/driver`, read-only. */
+  readonly driverFiles: Readonly<Record<string, string>>;
   /** Finds the interpreter, or says why there is none. Asked once for each process. */
   findInterpreter(): Promise<Interpreter | { readonly missing: string; readonly remedy: string }>;
-  /** The command that starts the driver inside; the driver finds its channel at descriptor 3. */
-  command(interpreter: Interpreter, driverPath: string): readonly string[];
+  /** The command that starts the driver inside; the number of its channel's descriptor follows as last argument. */
+  command(interpreter: Interpreter, driverFolder: string): readonly string[];
   /** Variables that the interpreter needs, over the common ones. */
   readonly environment: Readonly<Record<string, string>>;
 }

@@ -55,16 +55,14 @@ export interface LaunchRecipe {
 
 /** Folders inside that can be written; all lie on one tmpfs that `diskLimit` and `inodeLimit` bound. */
 export const writableFolders = {
-  /** Working folder, input files, artifacts. */
+  /** Working folder: the source of the code, input files, artifacts. */
   work: "/work",
   temporary: "/tmp",
   sharedMemory: "/dev/shm",
-  /** Where the driver lays the source of the code, so that tools find it. */
-  code: "/code",
 } as const;
 
 /** The user inside, whatever the kernel's own uid is. */
 export const insideUser = { uid: 1000, gid: 1000, name: "sandbox", home: writableFolders.work } as const;
 
-/** Descriptor of the channel at the driver's start. */
-export const channelDescriptor = 3;
+/** Where a language's driver lies inside, read-only. */
+export const driverFolder = "/run/driver";

@@ -16,7 +16,20 @@
  *   which the reader drops everything. Each kind is kept once, the first of a job wins.
  */
 
-export const frameKinds = ["ready", "value", "text", "omitted", "error", "done"] as const;
+export const frameKinds = [
+  /** The result as JSON text. */
+  "value",
+  /** The result as plain text, from languages that have nothing else. */
+  "string",
+  /** What a notebook shows of the result. */
+  "text",
+  /** Why there is a result but no value. */
+  "omitted",
+  /** `{ type, message, traceback, line }` as JSON. */
+  "error",
+  /** A piece of a session has ended; its exit code in digits. */
+  "done",
+] as const;
 export type FrameKind = (typeof frameKinds)[number];
 
 export interface FrameLimits {
@@ -47,8 +60,8 @@ export class FrameReader {
     this.#token = Buffer.from(token, "latin1");
     this.#limits = limits;
     this.#onFrame = onFrame;
-    // Value, text, omitted, error, done and ready, once each, and as much garbage again.
-    this.#maximumBytes = 2 * (limits.valueBytes + 5 * limits.otherBytes) + 65_536;
+    // Every kind once, and as much garbage again.
+    this.#maximumBytes = 2 * (2 * limits.valueBytes + 4 * limits.otherBytes) + 65_536;
   }
 
   push(chunk: Buffer): void {
@@ -89,7 +102,7 @@ export class FrameReader {
       return complete ? bytes.subarray(headerStart) : undefined;
     }
     const size = Number(header[2]);
-    if (size > (header[1] === "value" ? this.#limits.valueBytes : this.#limits.otherBytes)) {
+    if (size > (header[1] === "value" || header[1] === "string" ? this.#limits.valueBytes : this.#limits.otherBytes)) {
       this.#overflow();
       return undefined;
     }

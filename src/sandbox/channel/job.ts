@@ -1,5 +1,5 @@
 /**
- * What a driver is told, over its private channel (descriptor 3), before any user code runs.
+ * What a driver is told, over its private channel, before any user code runs.
  *
  *     job    := record* "go 0 -" LF
  *     record := kind SP size SP name LF payload        size: decimal bytes of the payload
@@ -18,6 +18,7 @@
  * | code   | name     | the source; the name is what tracebacks call it         |
  */
 import { randomBytes } from "node:crypto";
+import type { Language } from "../language.js";
 import type { CodeRequest } from "../request.js";
 
 export interface JobOptions {
@@ -29,6 +30,11 @@ export interface JobOptions {
 /** A token that code in the sandbox cannot guess. */
 export function makeToken(): string {
   return randomBytes(16).toString("hex");
+}
+
+/** Name of the source file in the working folder. */
+export function codeFileName(language: Language): string {
+  return `main${language.extensions[0] ?? ""}`;
 }
 
 /** The whole job as one buffer. */
@@ -45,7 +51,7 @@ export function encodeJob(request: CodeRequest, options: JobOptions): Uint8Array
   for (const file of request.files) record("file", file.bytes, encodeName(file.name));
   for (const argument of request.args) record("arg", argument);
   if (request.inputsJson !== undefined) record("inputs", request.inputsJson);
-  record("code", request.code, `main${request.language.extensions[0] ?? ""}`);
+  record("code", request.code, codeFileName(request.language));
   record("go", "");
   return Buffer.concat(parts);
 }

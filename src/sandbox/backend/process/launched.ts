@@ -36,7 +36,7 @@ export interface LaunchedSandbox {
    * quota first, so that a throttled tree dies at once.
    */
   kill(): Promise<void>;
-  /** A descriptor of the folder that holds `work`, `tmp`, `shm` and `code`; valid until `dispose`. `undefined` where the sandbox died too early. */
+  /** A descriptor of the folder that holds `work`, `tmp` and `shm`; valid until `dispose`. `undefined` where the sandbox died too early. */
   scratch(): Promise<number | undefined>;
   /** Kills, and gives back uid, cgroup, mounts and descriptors. Idempotent; never rejects. */
   dispose(): Promise<void>;
