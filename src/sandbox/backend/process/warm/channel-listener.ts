@@ -36,7 +36,9 @@ export class ChannelListener {
       await new Promise<void>((resolve, reject) => server.once("error", reject).listen(path, resolve));
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
-      throw new OrchestratorError("SANDBOX_FAILURE", `failed to listen for warm sandboxes at ${path}`, { cause: error });
+      throw new OrchestratorError("SANDBOX_FAILURE", `failed to listen for warm sandboxes at ${path}`, {
+        cause: error,
+      });
     }
     server.unref();
     // The folder keeps others out; the fork server's own user, who is nobody here, must be able to connect.

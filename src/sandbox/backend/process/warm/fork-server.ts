@@ -112,7 +112,10 @@ export class ForkServer {
       place(runPid);
       run.ends = openEnds(initPid, runPid);
       this.#process.send({ op: "go", id: run.id });
-      run.ends = { ...run.ends, channel: await Promise.race([channel.socket, run.ready.reached.then(() => channel.socket)]) };
+      run.ends = {
+        ...run.ends,
+        channel: await Promise.race([channel.socket, run.ready.reached.then(() => channel.socket)]),
+      };
       await run.ready.reached;
       return run;
     } catch (error) {
@@ -249,17 +252,19 @@ class ServerProcess {
   #hear(message: ServerEvent | RunEvent): void {
     switch (message.event) {
       case "unshared":
-        return this.#mapUsers();
+        this.#mapUsers();
+        break;
       case "keeper":
         this.keeperPid = message.pid;
-        return;
+        break;
       case "started":
-        return;
+        break;
       case "preloaded":
-        return this.#onPreloaded(message);
+        this.#onPreloaded(message);
+        break;
       case "broken":
         this.#reason = message.message;
-        return;
+        break;
       default:
         this.onRunEvent(message);
     }

@@ -2,6 +2,7 @@
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
+import { assertNever } from "../../../../model/assert-never.js";
 import { OrchestratorError } from "../../../../model/error.js";
 import type { SandboxExit } from "../launched.js";
 
@@ -63,19 +64,27 @@ export class ForkedRun {
   hear(message: RunEvent): void {
     switch (message.event) {
       case "init":
-        return this.init.reach(message.pid);
+        this.init.reach(message.pid);
+        break;
       case "forked":
-        return this.forked.reach(message.pid);
+        this.forked.reach(message.pid);
+        break;
       case "ready":
-        return this.ready.reach();
+        this.ready.reach();
+        break;
       case "failed":
-        return this.fail(message.message);
+        this.fail(message.message);
+        break;
       case "exited":
         this.#missTheRest("the run died before it began");
-        return this.exited.reach(exitOf(message));
+        this.exited.reach(exitOf(message));
+        break;
       case "gone":
         this.fail("the run was killed before it began");
-        return this.gone.reach();
+        this.gone.reach();
+        break;
+      default:
+        assertNever(message);
     }
   }
 

@@ -1,0 +1,188 @@
+/**
+ * Sandboxes that were started ahead and wait for their job. Each is used once; none is ever put back.
+ *
+ * A shelf holds the spares of one recipe. A launch takes the oldest, and a new one is begun once the taken one has had
+ * a moment for itself, so that the two do not compete for the processor. Shelves that were used longest ago give up
+ * their spares first where there are too many in all, and every shelf does after a while without use.
+ */
+import type { LaunchRecipe } from "../../../recipe.js";
+import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
+import { keepAliveDuring } from "./keep-alive.js";
+
+export interface WarmPoolOptions {
+  /** Spares of each recipe that is in use. */
+  readonly spares: number;
+  /** Spares of all recipes together: what bounds the memory that waiting takes. */
+  readonly maximumSpares: number;
+  /** A recipe that was not used for so long gives up its spares. */
+  readonly idleMs: number;
+}
+
+/** How long a sandbox that was just handed out has the machine to itself before the next spare is begun. */
+const headStartMs = 15;
+/** Spares that are being made at one time. */
+const maximumInMaking = 2;
+
+interface Shelf {
+  readonly recipe: LaunchRecipe;
+  /** Oldest first. Each is made, or being made; `undefined` where it could not be. */
+  readonly spares: Promise<LaunchedSandbox | undefined>[];
+  wanted: number;
+  idle: NodeJS.Timeout | undefined;
+}
+
+export class WarmPool implements SandboxLauncher {
+  readonly #launcher: SandboxLauncher;
+  readonly #options: WarmPoolOptions;
+  /** By key, the one used longest ago first. */
+  readonly #shelves = new Map<string, Shelf>();
+  readonly #dead = new WeakSet<LaunchedSandbox>();
+  readonly #ending = new Set<Promise<void>>();
+  #inMaking = 0;
+  #closed = false;
+
+  constructor(launcher: SandboxLauncher, options: WarmPoolOptions) {
+    this.#launcher = launcher;
+    this.#options = options;
+  }
+
+  /** Spares there are or are being made. */
+  get spareCount(): number {
+    let count = 0;
+    for (const shelf of this.#shelves.values()) count += shelf.spares.length;
+    return count;
+  }
+
+  launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+    return keepAliveDuring(() => this.#launch(recipe));
+  }
+
+  /** Ends every spare, and the launcher. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const shelf of this.#shelves.values()) this.#clear(shelf);
+    this.#shelves.clear();
+    await Promise.all(this.#ending);
+    await this.#launcher.close();
+  }
+
+  async #launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+    const shelf = this.#use(recipe);
+    const sandbox = (await this.#takeLiving(shelf)) ?? (await this.#launcher.launch(recipe));
+    this.#replenishSoon(shelf, sandbox);
+    return sandbox;
+  }
+
+  async #takeLiving(shelf: Shelf): Promise<LaunchedSandbox | undefined> {
+    for (let spare = shelf.spares.shift(); spare !== undefined; spare = shelf.spares.shift()) {
+      const sandbox = await spare;
+      if (sandbox === undefined) continue;
+      if (!this.#dead.has(sandbox)) return asWarm(sandbox);
+      this.#end(sandbox);
+    }
+    return undefined;
+  }
+
+  /** The shelf of a recipe, now the one used last. */
+  #use(recipe: LaunchRecipe): Shelf {
+    const shelf = this.#shelves.get(recipe.key) ?? { recipe, spares: [], wanted: 0, idle: undefined };
+    this.#shelves.delete(recipe.key);
+    if (!this.#closed) this.#shelves.set(recipe.key, shelf);
+    shelf.wanted = this.#options.spares;
+    clearTimeout(shelf.idle);
+    shelf.idle = setTimeout(() => {
+      this.#clear(shelf);
+      if (this.#shelves.get(recipe.key) === shelf) this.#shelves.delete(recipe.key);
+    }, this.#options.idleMs);
+    shelf.idle.unref();
+    return shelf;
+  }
+
+  #replenishSoon(shelf: Shelf, taken: LaunchedSandbox): void {
+    const timer = setTimeout(replenish, headStartMs);
+    timer.unref();
+    const pool = this;
+    let done = false;
+    function replenish() {
+      if (done) return;
+      done = true;
+      clearTimeout(timer);
+      pool.#replenish();
+    }
+    if (shelf.spares.length === 0) void taken.exited.then(replenish);
+  }
+
+  /** Begins spares where they are wanted, for the recipe used last first. */
+  #replenish(): void {
+    if (this.#closed) return;
+    for (const shelf of [...this.#shelves.values()].reverse()) {
+      while (shelf.spares.length < shelf.wanted && this.#inMaking < maximumInMaking && this.#makeRoom(shelf))
+        shelf.spares.push(this.#make(shelf));
+    }
+  }
+
+  async #make(shelf: Shelf): Promise<LaunchedSandbox | undefined> {
+    this.#inMaking++;
+    try {
+      const sandbox = await this.#launcher.launch(shelf.recipe);
+      // One that dies while it waits is found dead when it is taken.
+      void sandbox.exited.then(() => this.#dead.add(sandbox));
+      return sandbox;
+    } catch {
+      // Whoever launches next tries again and is told why it fails.
+      shelf.wanted = 0;
+      return undefined;
+    } finally {
+      this.#inMaking--;
+      queueMicrotask(() => this.#replenish());
+    }
+  }
+
+  /** Whether one more spare may be made for `shelf`, after the shelf used longest ago has given one up if need be. */
+  #makeRoom(shelf: Shelf): boolean {
+    if (this.spareCount < this.#options.maximumSpares) return true;
+    for (const other of this.#shelves.values()) {
+      if (other === shelf) return false;
+      if (other.spares.length === 0) continue;
+      other.wanted = 0;
+      this.#clear(other);
+      return true;
+    }
+    return false;
+  }
+
+  #clear(shelf: Shelf): void {
+    clearTimeout(shelf.idle);
+    shelf.wanted = 0;
+    for (const spare of shelf.spares.splice(0)) {
+      const ended = spare.then((sandbox) => sandbox?.dispose());
+      this.#ending.add(ended);
+      void ended.finally(() => this.#ending.delete(ended));
+    }
+  }
+
+  #end(sandbox: LaunchedSandbox): void {
+    const ended = sandbox.dispose();
+    this.#ending.add(ended);
+    void ended.finally(() => this.#ending.delete(ended));
+  }
+}
+
+/** The same sandbox, said to have been started ahead. */
+function asWarm(sandbox: LaunchedSandbox): LaunchedSandbox {
+  const { channel, stdin, stdout, stderr, enforcement, exited } = sandbox;
+  return {
+    channel,
+    stdin,
+    stdout,
+    stderr,
+    enforcement,
+    exited,
+    warm: true,
+    armDeadline: (milliseconds) => sandbox.armDeadline(milliseconds),
+    usage: () => sandbox.usage(),
+    kill: () => sandbox.kill(),
+    scratch: () => sandbox.scratch(),
+    dispose: () => sandbox.dispose(),
+  };
+}
