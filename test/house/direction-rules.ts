@@ -42,9 +42,10 @@ export const exceptions: readonly { readonly file: RegExp; readonly to: readonly
   { file: /^runner\/sandbox(\.ts|\/)/, to: ["sandbox"], why: "carries out code tasks in sandboxes" },
 ];
 
-/** Entry files of workers: started by URL, they load in every worker and must stay small. */
-export const workerEntry = /(^|\/)([a-z-]+-)?worker\.ts$/;
-const workerMayImport = /(^|\/)([a-z-]+-)?(protocol|worker-[a-z-]+)\.ts$|^model\//;
+/** Files that a worker starts with: they load in every thread and process, so they must stay small. */
+const workerEntry = /^runner\/[a-z-]+\/entry\.ts$/;
+/** What may load in a worker: what workers share, and the model. Types vanish in the build and so are free. */
+const loadsInWorkers = /^(runner\/worker|model)\/|^node:/;
 
 export interface Violation {
   readonly rule: "direction" | "pure" | "worker" | "unknown-folder";
@@ -53,7 +54,7 @@ export interface Violation {
 }
 
 export function violationsOf(edges: readonly ImportEdge[]): Violation[] {
-  return edges.flatMap((edge) => [...directionOf(edge), ...pureOf(edge), ...workerOf(edge)]);
+  return [...edges.flatMap((edge) => [...directionOf(edge), ...pureOf(edge)]), ...workersOf(edges)];
 }
 
 function directionOf(edge: ImportEdge): Violation[] {
@@ -83,11 +84,21 @@ function pureOf(edge: ImportEdge): Violation[] {
   return [{ rule: "pure", edge, message: `${edge.from} imports ${edge.to}: ${from} must run anywhere` }];
 }
 
-function workerOf(edge: ImportEdge): Violation[] {
-  if (!workerEntry.test(edge.from) || !isFile(edge.to) || workerMayImport.test(edge.to)) return [];
-  return [
-    { rule: "worker", edge, message: `${edge.from} imports ${edge.to}: a worker loads its protocol and model alone` },
-  ];
+/** Follows what a worker loads, from its entry file on. */
+function workersOf(edges: readonly ImportEdge[]): Violation[] {
+  const loading = edges.filter(({ kind }) => kind === "static" || kind === "dynamic");
+  const entries = [...new Set(loading.map(({ from }) => from).filter((file) => workerEntry.test(file)))];
+  const reached = new Set(entries);
+  // A set that grows while it is walked is walked to its end.
+  for (const file of reached) {
+    for (const { from, to } of loading) if (from === file && isFile(to)) reached.add(to);
+  }
+  return loading
+    .filter(({ from, to }) => reached.has(from) && !loadsInWorkers.test(to))
+    .map((edge) => {
+      const message = `${edge.from} imports ${edge.to}, which would load in every worker: only runner/worker and model may`;
+      return { rule: "worker", edge, message };
+    });
 }
 
 function isFile(target: string): boolean {

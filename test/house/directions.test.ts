@@ -73,11 +73,20 @@ describe("each rule sees a deliberate violation", () => {
     expect(rulesBroken("runner/sandbox.ts", source)).toEqual([]);
   });
 
-  it("a worker's entry file importing more than its protocol and model", () => {
-    const file = "runner/thread/worker.ts";
+  it("a worker that loads more than what workers share and model", () => {
+    const file = "runner/thread/entry.ts";
     expect(rulesBroken(file, `import "./pool.js";`)).toEqual(["worker"]);
-    expect(rulesBroken(file, `import "../../core/plan.js";`)).toEqual(["worker"]);
-    expect(rulesBroken(file, `import "./protocol.js"; import "../../model/error.js"; import "node:fs";`)).toEqual([]);
+    expect(rulesBroken(file, `import "zod";`)).toEqual(["worker"]);
+    expect(rulesBroken(file, `await import("../../port/runner.js");`)).toEqual(["worker"]);
+    expect(rulesBroken(file, `import type { Pool } from "./pool.js"; import "node:fs";`)).toEqual([]);
+    expect(rulesBroken(file, `import "../worker/serve.js"; import "../../model/error.js";`)).toEqual([]);
+    const indirect = [
+      ...importsOf(file, `import "../worker/serve.js";`),
+      ...importsOf("runner/worker/serve.ts", `import "../../port/clock.js";`),
+    ];
+    expect(violationsOf(indirect).map(({ rule, edge }) => [rule, edge.from])).toEqual([
+      ["worker", "runner/worker/serve.ts"],
+    ]);
   });
 
   it("a folder that no rule knows", () => {
