@@ -7,5 +7,6 @@ export function packagePart(view: PackageView): RecipePart {
   const hidden: Mount[] = view.roots.map((target) => ({ type: "empty", target }));
   const shown: Mount[] = view.binds.map((bind) => ({ type: "read-only", ...bind }));
   const data: Mount[] = view.data.map((bind) => ({ type: "read-only", ...bind }));
-  return { key: `packages:${view.digest}`, mounts: [...hidden, ...shown, ...data], environment: {} };
+  const preload = view.language === "python" ? view.importNames : [];
+  return { key: `packages:${view.digest}`, mounts: [...hidden, ...shown, ...data], environment: {}, preload };
 }

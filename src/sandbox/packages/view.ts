@@ -23,6 +23,8 @@ export interface PackageView {
   readonly binds: readonly PackageBind[];
   /** Data that the packages read elsewhere on this machine (fonts, time zones), for a backend whose base does not show it anyway. */
   readonly data: readonly PackageBind[];
+  /** Variables that tell the packages where their data is. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Modules that the allowed packages themselves give, sorted: what a fork server may import ahead. */
   readonly importNames: readonly string[];
   /** Version of every package in the view, by its normalised name. */

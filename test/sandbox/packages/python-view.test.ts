@@ -273,3 +273,14 @@ except ImportError as error: print(error.name)`;
     expect(output).toBe('{"a":6,"b":15}\nyaml\n');
   });
 });
+
+const debianMatplotlib = existsSync("/var/lib/dpkg/info/python3-matplotlib.list");
+test.skipIf(!debianMatplotlib)(
+  "this machine's matplotlib brings its data and says where it is, none of it below /etc",
+  async () => {
+    const view = await new PackageViews().view("python", ["matplotlib"]);
+    expect(view.data.map(({ target }) => target)).toContain("/usr/share/matplotlib");
+    expect(view.data.filter(({ target }) => target.startsWith("/etc"))).toEqual([]);
+    expect(view.environment).toEqual({ MATPLOTLIBRC: "/usr/share/matplotlib/mpl-data/matplotlibrc" });
+  },
+);

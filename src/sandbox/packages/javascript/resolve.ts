@@ -54,6 +54,7 @@ export function resolveNpmView(requirements: readonly NpmRequirement[], roots: r
     roots: [sandboxModulesDirectory],
     binds: binds.map(plainBind),
     data: [],
+    environment: {},
     importNames: [...new Set(requirements.map(({ name }) => name))].sort(),
     versions,
     unmet: walk.unmet,

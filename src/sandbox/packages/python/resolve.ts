@@ -5,6 +5,7 @@
  * their requirements own, under the paths that they have on this machine, so that a module imported outside the sandbox (by a fork server) and
  * one imported inside have the same file names.
  */
+import { existsSync } from "node:fs";
 import { OrchestratorError } from "../../../model/error.js";
 import { nearestName } from "../../../model/nearest-name.js";
 import { plainBind, type ResolvedBind, resolveBinds, viewDigest } from "../identity.js";
@@ -15,16 +16,23 @@ import type { PythonEnvironment } from "./environment.js";
 import { fewestEntries } from "./ownership.js";
 import type { PythonRequirement } from "./requirement.js";
 
+interface Elsewhere {
+  readonly data: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /**
- * Data that some distributions read outside the site directories, where Debian puts it. Only what exists is shown. Time zones
- * and fonts are read by what merely requires these, so they go with any of them.
+ * What some distributions read outside the site directories, where Debian puts it. Only what exists is shown. Nothing lies below
+ * `/etc`, for a sandbox has one of its own; a variable says where else to look instead.
  */
-const dataElsewhere: Readonly<Record<string, readonly string[]>> = {
-  certifi: ["/etc/ssl/certs/ca-certificates.crt"],
-  matplotlib: ["/etc/matplotlibrc", "/usr/share/matplotlib", "/usr/share/fonts"],
-  "python-dateutil": ["/usr/share/zoneinfo"],
-  pytz: ["/usr/share/zoneinfo"],
-  tzdata: ["/usr/share/zoneinfo"],
+const elsewhere: Readonly<Record<string, Elsewhere>> = {
+  matplotlib: {
+    data: ["/usr/share/matplotlib", "/usr/share/fonts"],
+    environment: { MATPLOTLIBRC: "/usr/share/matplotlib/mpl-data/matplotlibrc" },
+  },
+  "python-dateutil": { data: ["/usr/share/zoneinfo"] },
+  pytz: { data: ["/usr/share/zoneinfo"] },
+  tzdata: { data: ["/usr/share/zoneinfo"] },
 };
 
 /**
@@ -43,7 +51,8 @@ export function resolvePythonView(
     fewestEntries(site, owned).map((entry) => `${site}/${entry}`),
   );
   const binds = resolveBinds(paths.map(asItself));
-  const data = resolveBinds([...closure.distributions.keys()].flatMap((key) => dataElsewhere[key] ?? []).map(asItself));
+  const others = [...closure.distributions.keys()].flatMap((key) => elsewhere[key] ?? []);
+  const data = resolveBinds(others.flatMap((other) => other.data).map(asItself));
   const versions = Object.fromEntries(
     [...closure.distributions.values()].map(({ key, version }) => [key, version]).sort(),
   );
@@ -56,10 +65,17 @@ export function resolvePythonView(
     roots: environment.siteDirectories,
     binds: binds.map(plainBind),
     data: data.map(plainBind),
+    environment: environmentOf(others),
     importNames: importNamesOf(wanted, binds, environment),
     versions,
     unmet: closure.unmet,
   };
+}
+
+/** Variables whose files exist: a wheel from elsewhere carries its own. */
+function environmentOf(others: readonly Elsewhere[]): Record<string, string> {
+  const variables = others.flatMap(({ environment = {} }) => Object.entries(environment));
+  return Object.fromEntries(variables.filter(([, path]) => existsSync(path)));
 }
 
 function asItself(path: string): PackageBind {
