@@ -5,10 +5,8 @@
  * with its caller, or calls the function directly, the mark has no effect.
  */
 
-import type { TransferListItem } from "node:worker_threads";
-
-/** What a value can give away: an `ArrayBuffer`, a `MessagePort`, a `FileHandle`, a web stream. */
-export type TransferItem = TransferListItem;
+/** What a value can give away: an `ArrayBuffer`, a `MessagePort`, a `FileHandle`, a web stream. Named by no type of Node's, which the model does not know. */
+export type TransferItem = object;
 
 // One table for the whole realm, whichever copy of this package a task's module has loaded.
 const table = Symbol.for("orchestrator-executor.transfer");
