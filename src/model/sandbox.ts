@@ -120,6 +120,38 @@ export interface SandboxArtifact {
   readonly bytes: Uint8Array;
 }
 
+/** Why a request to the network was denied. A closed set. */
+export type NetworkDenialReason =
+  /** The name is no one's in `allowedDomains`. */
+  | "not-allowed"
+  /** The name is allowed, on another port. */
+  | "port-not-allowed"
+  /** A host was given as an address; only names can be allowed. */
+  | "address"
+  /** An allowed name points to an address that is not public. */
+  | "private-address"
+  /** One name was asked for and another one named in TLS or in the Host header. */
+  | "name-mismatch"
+  /** A tunnel carried no TLS, or TLS without a readable server name. */
+  | "unreadable-name"
+  /** A request that no client of good faith sends. */
+  | "malformed"
+  /** Too many connections or bytes. */
+  | "limit";
+
+/** Something that the code tried to reach and was not let. */
+export interface NetworkDenial {
+  /** As the code spelled it, cut to 253 characters. */
+  readonly host: string;
+  /** 0 where it named none. */
+  readonly port: number;
+  readonly reason: NetworkDenialReason;
+  /** What was denied, why, and what is allowed. */
+  readonly message: string;
+  /** How often. */
+  readonly count: number;
+}
+
 /** What one piece of code used, counted by the kernel outside of it; a field is absent where nothing can tell. */
 export interface SandboxResourceUsage {
   /** Seconds of CPU, user and system, of the whole tree. */
@@ -158,6 +190,8 @@ export interface SandboxExecutionResult {
   readonly artifacts: readonly SandboxArtifact[];
   /** Artifacts that were left behind, and why: links, sockets and devices, or what exceeds the limits. At most 100. */
   readonly artifactsOmitted: readonly { readonly name: string; readonly reason: string }[];
+  /** What the code tried to reach beyond `allowedDomains`, equal ones counted, at most 100; absent where it was given no network at all. */
+  readonly networkDenials?: readonly NetworkDenial[];
   readonly backend: SandboxBackendName;
   readonly language: string;
   /** Whether a sandbox that had been started ahead was used. */

@@ -1,5 +1,6 @@
 /** Reads a `SandboxConfig` once: units turned into numbers, ranges checked, unknown options refused. */
 import { Checker } from "../model/check.js";
+import type { Problem } from "../model/error.js";
 import {
   type DegradableLimit,
   degradableLimits,
@@ -7,6 +8,8 @@ import {
   type SandboxConfig,
 } from "../model/sandbox.js";
 import { checkEnvironment } from "./environment.js";
+import { allowedDomainsProblems } from "./network/attachment.js";
+import { allowedPackagesProblems } from "./packages/index.js";
 
 /** A configuration with every question answered. */
 export interface ResolvedSandboxConfig {
@@ -105,8 +108,8 @@ export function resolveSandboxConfig(config: SandboxConfig = {}, where = "sandbo
       ),
     },
     networkDisabled: check.boolean("networkDisabled", config.networkDisabled, true),
-    allowedDomains: checkNames(check, "allowedDomains", config.allowedDomains),
-    allowedPackages: checkNames(check, "allowedPackages", config.allowedPackages),
+    allowedDomains: checkNames(check, "allowedDomains", config.allowedDomains, allowedDomainsProblems),
+    allowedPackages: checkNames(check, "allowedPackages", config.allowedPackages, allowedPackagesProblems),
     env: checkEnvironment(check, "env", config.env),
     degradable: checkDegradable(check, config.onUnsupported),
     asked: new Set(degradableLimits.filter((limit) => config[limit] !== undefined)),
@@ -125,12 +128,19 @@ function checkTime(check: Checker, config: SandboxConfig): number {
   return timeMs;
 }
 
-function checkNames(check: Checker, name: string, value: unknown): readonly string[] {
+function checkNames(
+  check: Checker,
+  name: string,
+  value: unknown,
+  problemsOf: (name: string, entries: readonly unknown[]) => readonly Problem[],
+): readonly string[] {
   if (value === undefined) return [];
-  const isList = Array.isArray(value) && value.every((member) => typeof member === "string" && member !== "");
-  if (isList) return [...(value as string[])];
-  check.report(name, "takes an array of strings that are not empty");
-  return [];
+  if (!Array.isArray(value)) {
+    check.report(name, "takes an array of strings");
+    return [];
+  }
+  for (const { where, message } of problemsOf(name, value)) check.report(where, message);
+  return [...(value as string[])];
 }
 
 function checkDegradable(check: Checker, value: unknown): ReadonlySet<DegradableLimit> {

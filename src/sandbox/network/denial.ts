@@ -1,34 +1,5 @@
 /** What code in a sandbox tried to reach and was not let, for the result and for the code itself. */
-
-export type NetworkDenialReason =
-  /** The name is no one's in `allowedDomains`. */
-  | "not-allowed"
-  /** The name is allowed, on another port. */
-  | "port-not-allowed"
-  /** A host was given as an address; only names can be allowed. */
-  | "address"
-  /** An allowed name points to an address that is not public. */
-  | "private-address"
-  /** One name was asked for and another one named in TLS or in the Host header. */
-  | "name-mismatch"
-  /** A tunnel carried no TLS, or TLS without a readable server name. */
-  | "unreadable-name"
-  /** A request that no client of good faith sends. */
-  | "malformed"
-  /** Too many connections or bytes. */
-  | "limit";
-
-export interface NetworkDenial {
-  /** As the code spelled it, cut to 253 characters. */
-  readonly host: string;
-  /** 0 where it named none. */
-  readonly port: number;
-  readonly reason: NetworkDenialReason;
-  /** What was denied, why, and what is allowed. */
-  readonly message: string;
-  /** How often. */
-  readonly count: number;
-}
+import type { NetworkDenial, NetworkDenialReason } from "../../model/sandbox.js";
 
 /** A request is denied: thrown inside the proxy, answered and recorded at its edge. */
 export class Denied extends Error {
