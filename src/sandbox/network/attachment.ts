@@ -80,6 +80,7 @@ export async function attachNetwork(
     ],
     environment: proxyEnvironment(),
     companions: [[python, "-I", "-S", "-c", relaySource, String(insideProxy.port), insideProxy.socket]],
+    waitForPort: insideProxy.port,
     enforcement: [{ limit: "network", by: "proxy", strength: "enforced" }],
     proxy,
     get denials() {
