@@ -8,5 +8,10 @@ export function packagePart(view: PackageView): RecipePart {
   const shown: Mount[] = view.binds.map((bind) => ({ type: "read-only", ...bind }));
   const data: Mount[] = view.data.map((bind) => ({ type: "read-only", ...bind }));
   const preload = view.language === "python" ? view.importNames : [];
-  return { key: `packages:${view.digest}`, mounts: [...hidden, ...shown, ...data], environment: {}, preload };
+  return {
+    key: `packages:${view.digest}`,
+    mounts: [...hidden, ...shown, ...data],
+    environment: view.environment,
+    preload,
+  };
 }

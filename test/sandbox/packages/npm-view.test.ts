@@ -98,3 +98,14 @@ test("a view as a part of a sandbox hides the folder first and shows the package
     { type: "read-only", source: join(modules, "a"), target: "/node_modules/a" },
   ]);
 });
+
+test("a part hands on what the view says about its data", () => {
+  const view = { language: "python", digest: "d", roots: [], binds: [], versions: {}, unmet: [] } as const;
+  const data = [{ source: "/a", target: "/usr/share/a" }];
+  const part = packagePart({ ...view, data, environment: { A: "/usr/share/a" }, importNames: ["a"] });
+  expect(part).toMatchObject({
+    environment: { A: "/usr/share/a" },
+    preload: ["a"],
+    mounts: [{ target: "/usr/share/a" }],
+  });
+});
