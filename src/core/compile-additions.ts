@@ -92,7 +92,7 @@ function pathsWithin(
   const dependencies: Adjacency = { offsets, targets: Int32Array.from(within.flat()) };
   const dependents = reversed(dependencies, count);
   const order = topologicalOrder(dependencies, dependents, count);
-  if (order.length === count) return remainingHops(order, dependents);
+  if (order.length === count) return remainingHops(order, dependents, count);
   for (const cycle of findCycles(dependencies, order, count, 10)) {
     problems.add("graph", `has a cycle: ${[...cycle, cycle[0]!].map((place) => tasks[place]!.id).join(" -> ")}`);
   }

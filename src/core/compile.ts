@@ -43,12 +43,12 @@ export function compileGraph(tasks: readonly Task[], settings: CompileSettings):
   }
   const dependencies = edges.finish(tasks);
   const dependents = reversed(dependencies, count);
-  const order = topologicalOrder(dependencies, dependents, count);
-  if (order.length < count) reportCycles(tasks, dependencies, order, problems);
+  const order = edges.ordered ? undefined : topologicalOrder(dependencies, dependents, count);
+  if (order !== undefined && order.length < count) reportCycles(tasks, dependencies, order, problems);
   problems.throwIfAny();
   const { priority, policyOf, policies, demandOf, demands, weight } = options;
   const remainingPath =
-    weight === undefined ? remainingHops(order, dependents) : remainingWeights(order, dependents, weight);
+    weight === undefined ? remainingHops(order, dependents, count) : remainingWeights(order, dependents, weight);
   const plan: Plan = {
     count,
     dependencies,

@@ -50,6 +50,11 @@ export class DependencyReader {
     this.#targets[this.#edges++] = target;
   }
 
+  /** Whether every dependency came before its dependents, so that the order of the tasks is a topological one. */
+  get ordered(): boolean {
+    return this.#later.length === 0;
+  }
+
   /** The rows. Reports dependencies on tasks that are not there, and leaves them out, so that cycles can be told too. */
   finish(tasks: readonly Task[]): Adjacency {
     let unknown = false;

@@ -6,13 +6,14 @@ export function reversed(adjacency: Adjacency, count: number): Adjacency {
   const { offsets, targets } = adjacency;
   const edges = offsets[count]!;
   const reversedOffsets = new Int32Array(count + 1);
-  for (let edge = 0; edge < edges; edge++) reversedOffsets[targets[edge]! + 1]!++;
-  for (let task = 0; task < count; task++) reversedOffsets[task + 1]! += reversedOffsets[task]!;
-  const cursor = reversedOffsets.slice(0, count);
+  for (let edge = 0; edge < edges; edge++) reversedOffsets[targets[edge]!]!++;
+  for (let task = 1; task <= count; task++) reversedOffsets[task]! += reversedOffsets[task - 1]!;
   const reversedTargets = new Int32Array(edges);
-  for (let task = 0; task < count; task++) {
-    for (let edge = offsets[task]!; edge < offsets[task + 1]!; edge++)
-      reversedTargets[cursor[targets[edge]!]!++] = task;
+  // Each row is filled from its end, which moves its offset to its start.
+  for (let task = count - 1; task >= 0; task--) {
+    const first = offsets[task]!;
+    for (let edge = offsets[task + 1]! - 1; edge >= first; edge--)
+      reversedTargets[--reversedOffsets[targets[edge]!]!] = task;
   }
   return { offsets: reversedOffsets, targets: reversedTargets };
 }
@@ -70,12 +71,15 @@ function followToCycle(dependencies: Adjacency, open: Uint8Array, start: number)
   return closes ? path.slice(places.get(task)!).reverse() : undefined;
 }
 
-/** For each task the number of tasks on the longest path that starts with it. */
-export function remainingHops(order: Int32Array, dependents: Adjacency): Int32Array {
+/**
+ * For each task the number of tasks on the longest path that starts with it. `order` is a topological order, `undefined`
+ * where the tasks are in one already.
+ */
+export function remainingHops(order: Int32Array | undefined, dependents: Adjacency, count: number): Int32Array {
   const { offsets, targets } = dependents;
-  const paths = new Int32Array(order.length);
-  for (let place = order.length - 1; place >= 0; place--) {
-    const task = order[place]!;
+  const paths = new Int32Array(count);
+  for (let place = count - 1; place >= 0; place--) {
+    const task = order === undefined ? place : order[place]!;
     const end = offsets[task + 1]!;
     let longest = 0;
     for (let edge = offsets[task]!; edge < end; edge++) {
@@ -88,11 +92,15 @@ export function remainingHops(order: Int32Array, dependents: Adjacency): Int32Ar
 }
 
 /** For each task the weight of the heaviest path that starts with it. */
-export function remainingWeights(order: Int32Array, dependents: Adjacency, weight: Float64Array): Float64Array {
+export function remainingWeights(
+  order: Int32Array | undefined,
+  dependents: Adjacency,
+  weight: Float64Array,
+): Float64Array {
   const { offsets, targets } = dependents;
-  const paths = new Float64Array(order.length);
-  for (let place = order.length - 1; place >= 0; place--) {
-    const task = order[place]!;
+  const paths = new Float64Array(weight.length);
+  for (let place = weight.length - 1; place >= 0; place--) {
+    const task = order === undefined ? place : order[place]!;
     let longest = 0;
     for (let edge = offsets[task]!; edge < offsets[task + 1]!; edge++)
       longest = Math.max(longest, paths[targets[edge]!]!);
