@@ -25,7 +25,7 @@ const crawl = graph.task("crawl", async (_inputs, context) => {
   }
   return [...seen];
 });
-graph.loop("settle", { crawl }, ({ crawl, iteration }) => crawl.length - iteration, {
+graph.loop("settle", { crawl }, ({ crawl, iteration }): number => crawl.length - iteration, {
   until: (left) => left <= 2,
   maxIterations: 10,
 });

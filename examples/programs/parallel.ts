@@ -1,12 +1,16 @@
 /** Tasks as plain objects, run in parallel within limits. */
-import { ParallelExecutor, type Task } from "orchestrator-executor";
+import { type Inputs, ParallelExecutor, type Task } from "orchestrator-executor";
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const tasks: Task[] = [
   { id: "load", run: () => pause(20).then(() => [3, 1, 2]) },
-  { id: "sort", inputs: { rows: "load" }, run: ({ rows }) => [...(rows as number[])].sort() },
-  { id: "sum", inputs: { rows: "load" }, run: ({ rows }) => (rows as number[]).reduce((sum, row) => sum + row, 0) },
+  { id: "sort", inputs: { rows: "load" }, run: ({ rows }: Inputs) => [...(rows as number[])].sort() },
+  {
+    id: "sum",
+    inputs: { rows: "load" },
+    run: ({ rows }: Inputs) => (rows as number[]).reduce((sum, row) => sum + row, 0),
+  },
   {
     id: "broken",
     dependsOn: ["load"],
@@ -14,7 +18,7 @@ const tasks: Task[] = [
       throw new Error("no such luck");
     },
   },
-  { id: "report", inputs: { sorted: "sort", sum: "sum" }, run: ({ sorted, sum }) => `${sorted}: ${sum}` },
+  { id: "report", inputs: { sorted: "sort", sum: "sum" }, run: ({ sorted, sum }: Inputs) => `${sorted}: ${sum}` },
 ];
 
 const executor = new ParallelExecutor({

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command line's entry. It loads the parser of arguments alone; each command loads what it needs when it runs. */
-import { exitCode } from "./exit-code.js";
+import { type ExitCode, exitCode } from "./exit-code.js";
 import { makeProgram } from "./program.js";
 import { reportError } from "./report-error.js";
 
@@ -10,9 +10,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+let code: ExitCode;
 try {
-  const code = await makeProgram().execute(process.argv.slice(2));
-  process.exitCode = code;
+  code = await makeProgram().execute(process.argv.slice(2));
 } catch (error) {
-  process.exitCode = reportError(error);
+  code = reportError(error);
 }
+// A task that did not stop, or a timer that it left, must not keep this process alive when all has been told.
+await Promise.all(
+  [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))),
+);
+process.exit(code);

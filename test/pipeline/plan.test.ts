@@ -86,7 +86,9 @@ tasks:
   wrong: {module: ./tasks.mjs#echo, ${inline}, when: inputs.n}
 `);
     expect(statuses).toEqual({ yes: "succeeded", no: "skipped", never: "skipped", wrong: "failed" });
-    expect(results.get("no")).toMatchObject({ reason: { kind: "condition", detail: "not tasks.yes.output.size() > 0" } });
+    expect(results.get("no")).toMatchObject({
+      reason: { kind: "condition", detail: "not tasks.yes.output.size() > 0" },
+    });
     expect(results.get("wrong")!.error!.message).toContain("when takes true or false, got 3");
   });
 

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isWfFormat, readWfFormat } from "#src/pipeline/wfformat.js";
+import { present, sharedData } from "../support/require-component.js";
 
 const workflow = {
   name: "small",
@@ -72,19 +74,15 @@ test.each([
   expect(() => readWfFormat(value)).toThrow(message);
 });
 
-const instances = new URL("../../../shared/data/wfinstances/", import.meta.url);
-
-describe.skipIf(!existsSync(instances))(
-  "recorded workflows (skipped where ../shared/data/wfinstances is not there)",
-  () => {
-    const files = existsSync(instances) ? readdirSync(instances).filter((name) => name.endsWith(".json")) : [];
-    test.each(files)("%s", (file) => {
-      const value: unknown = JSON.parse(readFileSync(new URL(file, instances), "utf8"));
-      expect(isWfFormat(value)).toBe(true);
-      const { tasks } = readWfFormat(value);
-      const ids = new Set(tasks.map(({ id }) => id));
-      expect(tasks.length).toBeGreaterThan(0);
-      expect(tasks.flatMap(({ dependsOn }) => dependsOn ?? []).filter((id) => !ids.has(id))).toEqual([]);
-    });
-  },
-);
+describe.runIf(present("wfinstances"))("recorded workflows", () => {
+  const folder = sharedData("wfinstances");
+  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
+  test.each(files)("%s", (file) => {
+    const value: unknown = JSON.parse(readFileSync(join(folder, file), "utf8"));
+    expect(isWfFormat(value)).toBe(true);
+    const { tasks } = readWfFormat(value);
+    const ids = new Set(tasks.map(({ id }) => id));
+    expect(tasks.length).toBeGreaterThan(0);
+    expect(tasks.flatMap(({ dependsOn }) => dependsOn ?? []).filter((id) => !ids.has(id))).toEqual([]);
+  });
+});

@@ -34,7 +34,7 @@ export function lineOf(event: RunEvent, style: Style, options: LineOptions): str
         `\u25b8 ${event.taskId}${event.attempt > 1 ? ` (attempt ${event.attempt})` : ""} on ${event.workerId}`,
       );
     case "attempt-ended":
-      if (event.retryAt === undefined) return undefined;
+      if (event.retryAt === undefined || options.quiet) return undefined;
       return `${style.warning("\u21bb")} ${event.taskId} ${style.dim(`attempt ${event.attempt}:`)} ${firstLine(event.error)} ${style.dim(`(again in ${seconds(event.retryAt - event.at)})`)}`;
     case "attempt-log":
       return options.logs ? logLines(event.taskId, event.text, style) : undefined;
@@ -55,8 +55,9 @@ function endLine(result: ExecutionResult, style: Style): string {
   const tries = result.attempts > 1 ? `, attempt ${result.attempts}` : "";
   const time = result.attempts > 0 ? ` ${style.dim(`${seconds(result.executionTime * 1000)}${tries}`)}` : "";
   if (result.success) return `${mark} ${result.taskId}${time}`;
-  const verb = result.status === "failed" ? "" : `${result.status}: `;
-  return `${mark} ${result.taskId}${time} ${style.dim(verb)}${firstLine(result.error)}`;
+  // The engine's own messages begin with the task, which stands here already.
+  const message = firstLine(result.error).replace(`task "${result.taskId}" `, "");
+  return `${mark} ${result.taskId}${time} ${result.status === "skipped" ? style.dim(message) : message}`;
 }
 
 function logLines(taskId: string, text: string, style: Style): string {
@@ -67,7 +68,7 @@ function logLines(taskId: string, text: string, style: Style): string {
     .join("\n");
 }
 
-/** The first line of an error's message, without its task's name where it begins with that. */
+/** The first line of an error's message. */
 export function firstLine(error: Error | undefined): string {
   const line = harmless((error?.message ?? "").split("\n", 1)[0]!);
   return line.length > 300 ? `${line.slice(0, 299)}\u2026` : line;
