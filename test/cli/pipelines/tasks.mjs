@@ -1,5 +1,5 @@
 // Functions that the command line's tests run.
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 
 export const echo = (inputs) => inputs;
 export const log = (_inputs, context) => {
@@ -30,3 +30,9 @@ export const stuck = ({ marker }) =>
     setInterval(() => undefined, 1000);
     appendFileSync(marker, "running\n");
   });
+/** Ends when a file appears. */
+export const hold = async ({ until }, context) => {
+  context.progress(0.25);
+  while (!existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 10));
+  return "released";
+};
