@@ -6,6 +6,7 @@
  * id and one for each dependency; policies and demands are read only where a task has the option.
  */
 import type { Task } from "../model/task.js";
+import { planOrder } from "./drive.js";
 import type { NamedLimits } from "./limits.js";
 import type { Adjacency, Plan } from "./plan.js";
 import type { Policy } from "./policy.js";
@@ -61,7 +62,11 @@ export function compileGraph(tasks: readonly Task[], settings: CompileSettings):
     demandOf,
     demands,
   };
-  return { plan, tasks, numbers: edges.numbers };
+  return {
+    plan: weight === undefined ? plan : planOrder(plan, settings.limits, weight),
+    tasks,
+    numbers: edges.numbers,
+  };
 }
 
 function reportCycles(tasks: readonly Task[], dependencies: Adjacency, order: Int32Array, problems: ProblemList): void {

@@ -19,8 +19,10 @@ export interface Plan {
   readonly count: number;
   readonly dependencies: Adjacency;
   readonly dependents: Adjacency;
-  /** Tasks in the order in which they start when all are ready: priority, longest remaining path, insertion. */
+  /** Tasks in the order in which they start when all are ready: priority, longest remaining path, insertion, or what was planned. */
   readonly startOrder: Int32Array;
+  /** Place of each task in `startOrder`, where that is another order than priority, remaining path, insertion. */
+  readonly startRank?: Int32Array;
   /** User priority, or `undefined` where no task has one. */
   readonly priority: Int32Array | undefined;
   /** Longest path from the start of the task to the end of the graph: in milliseconds where durations are known, else in hops. */

@@ -77,6 +77,8 @@ export class TaskTable {
 
   /** The start order: user priority, then the longest remaining path, then insertion. */
   readonly before = (left: number, right: number): boolean => {
+    const ranks = this.#plan.startRank;
+    if (ranks !== undefined && left < this.planCount && right < this.planCount) return ranks[left]! < ranks[right]!;
     const priority = this.priority(left) - this.priority(right);
     if (priority !== 0) return priority > 0;
     const path = this.remainingPath(left) - this.remainingPath(right);
