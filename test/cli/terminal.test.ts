@@ -29,13 +29,13 @@ class Terminal {
     this.#tmux("send-keys", key);
   }
 
-  /** The screen as soon as it is as wanted. */
-  async shows(wanted: RegExp): Promise<string> {
+  /** The screen as soon as it is as wanted, in every point at once. */
+  async shows(...wanted: RegExp[]): Promise<string> {
     const deadline = Date.now() + 30_000;
     for (;;) {
       const screen = this.screen();
-      if (wanted.test(screen)) return screen;
-      if (Date.now() > deadline) throw new Error(`the terminal never showed ${wanted}:\n${screen}`);
+      if (wanted.every((pattern) => pattern.test(screen))) return screen;
+      if (Date.now() > deadline) throw new Error(`the terminal never showed ${wanted.join(" and ")}:\n${screen}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -67,13 +67,13 @@ async function inTerminal(
 describe.runIf(present("tmux"))("on a terminal", () => {
   test("what runs is drawn below what has ended, and Ctrl-C leaves the summary", () =>
     inTerminal(async (terminal) => {
-      const screen = await terminal.shows(/shaky +\d/);
-      expect(screen).toMatch(/^✓ quick \d+ms$/m);
-      expect(screen).toMatch(/^↻ shaky attempt 1: not yet \(again in 60.0s\)$/m);
-      const drawn = await terminal.shows(/slow +\d/);
-      expect(drawn).toMatch(/^━{8}─{16} {2}1 of 3 {3}1 retried {3}[\d.]+m?s/m);
-      expect(drawn).toMatch(/^ {2}\S slow +[\d.]+m?s {2}inline {2}25 %$/m);
-      expect(drawn).toMatch(/^ {2}↻ shaky +[\d.]+s {2}until attempt 2: not yet$/m);
+      await terminal.shows(
+        /^✓ quick \d+ms$/m,
+        /^↻ shaky attempt 1: not yet \(again in 60.0s\)$/m,
+        /^━{8}─{16} {2}1 of 3 {3}1 retried {3}[\d.]+m?s/m,
+        /^ {2}\S slow +[\d.]+m?s {2}inline {2}25 %$/m,
+        /^ {2}↻ shaky +[\d.]+s {2}until attempt 2: not yet$/m,
+      );
 
       terminal.press("C-c");
       const ended = await terminal.shows(/exit code 130/);
