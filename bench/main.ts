@@ -23,6 +23,16 @@ if (unknown.length > 0) {
 const log = (line: string): void => console.error(`  ${line}`);
 for (const suite of wanted) {
   console.error(`${suite}:`);
+  try {
+    await runSuite(suite);
+  } catch (error) {
+    console.error(error);
+    process.exitCode = 1;
+  }
+}
+if (only.length === 0) writeResults();
+
+async function runSuite(suite: string): Promise<void> {
   const startedAt = performance.now();
   const { run } = (await import(`./${suite}/suite.js`)) as SuiteModule;
   const result = await run({ log, only });
@@ -30,4 +40,3 @@ for (const suite of wanted) {
   if (only.length === 0) saveReport(report);
   console.log(`\n${sectionOf(report)}\n`);
 }
-if (only.length === 0) writeResults();
