@@ -1,23 +1,54 @@
-/** The one place where the executor meets concrete runners. Each is made when the first attempt needs it. */
-import type { Runner } from "../port/runner.js";
+/**
+ * The one place where the executor meets concrete runners. A runner's module is loaded and its runner made when the first
+ * attempt needs it, so that a program that runs functions pays for no thread, process or sandbox.
+ */
+import type { LimitEnforcement, Runner } from "../port/runner.js";
 import type { ResolvedConfig } from "./config.js";
 
+type MakeRunner = (config: ResolvedConfig) => Promise<Runner>;
+
+const makers: Readonly<Record<string, MakeRunner>> = {
+  thread: async ({ maxWorkers }) =>
+    new (await import("../runner/thread/thread-runner.js")).ThreadRunner({ maxWorkers }),
+};
+
 export class RunnerSet {
-  readonly runners: ReadonlyMap<string, Runner>;
   readonly #config: ResolvedConfig;
+  readonly #loading = new Map<string, Promise<Runner>>();
+  readonly #runners = new Map<string, Runner>();
 
   constructor(config: ResolvedConfig) {
     this.#config = config;
-    this.runners = new Map();
   }
 
   /** Why work of this kind cannot be run, or `undefined` where it can. */
   refuse(kind: string): string | undefined {
-    if (this.#config.mode === "sandboxed" && kind !== "code") return `run: ${kind} work cannot run in mode "sandboxed"`;
-    return undefined;
+    if (this.#config.mode !== "sandboxed" || kind === "code" || kind === "deferred") return undefined;
+    const what = kind === "inline" ? "a function" : `${kind} work`;
+    return `run: ${what} cannot be sandboxed, and the executor's mode is "sandboxed"; use code(), or mode "parallel"`;
+  }
+
+  /** The runner of a kind of work, at once where it is loaded. */
+  get(kind: string): Runner | Promise<Runner> {
+    return this.#runners.get(kind) ?? this.#loading.get(kind) ?? this.#load(kind);
+  }
+
+  /** What holds the limits of attempts, by the runners that are in use. */
+  enforcement(): readonly LimitEnforcement[] {
+    return [...this.#runners.values()].flatMap((runner) => runner.enforcement());
   }
 
   async close(): Promise<void> {
-    for (const runner of this.runners.values()) await runner.close();
+    const runners = await Promise.allSettled(this.#loading.values());
+    await Promise.all(runners.map((loaded) => (loaded.status === "fulfilled" ? loaded.value.close() : undefined)));
+  }
+
+  #load(kind: string): Promise<Runner> {
+    const loading = makers[kind]!(this.#config).then((runner) => {
+      this.#runners.set(kind, runner);
+      return runner;
+    });
+    this.#loading.set(kind, loading);
+    return loading;
   }
 }

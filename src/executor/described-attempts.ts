@@ -29,12 +29,17 @@ export interface Handover {
 
 export type RequestBase = Omit<AttemptRequest, "work" | "inputs">;
 
+/** Where runners come from: at once where they are loaded. */
+export interface RunnerSource {
+  get(kind: string): Runner | Promise<Runner>;
+}
+
 export class DescribedAttempts {
-  readonly #runners: ReadonlyMap<string, Runner>;
+  readonly #runners: RunnerSource;
   readonly #listener: DescribedListener;
   readonly #active = new Map<number, Report>();
 
-  constructor(runners: ReadonlyMap<string, Runner>, listener: DescribedListener) {
+  constructor(runners: RunnerSource, listener: DescribedListener) {
     this.#runners = runners;
     this.#listener = listener;
   }
@@ -56,23 +61,25 @@ export class DescribedAttempts {
     this.#active.get(task)?.abort(reason);
   }
 
-  #hand(report: Report, base: RequestBase, { work, inputs, finish }: Handover): void {
+  #hand(report: Report, base: RequestBase, handover: Handover): void {
     if (report.over) return;
-    const runner = this.#runners.get(work.kind);
-    if (runner === undefined) {
-      const error = new OrchestratorError(
-        "UNSUPPORTED_MODE",
-        `task "${base.taskId}" needs a runner for ${work.kind} work, and this executor has none`,
+    const runner = this.#runners.get(handover.work.kind);
+    if (runner instanceof Promise) {
+      runner.then(
+        (loaded) => start(loaded, report, base, handover),
+        (thrown) => report.failed({ error: asError(thrown), reason: reasonOf(thrown), retryable: false }),
       );
-      report.failed({ error, reason: { kind: "error" }, retryable: false });
-      return;
-    }
-    report.finish = finish;
-    try {
-      report.control = runner.start({ ...base, work, inputs }, report);
-    } catch (thrown) {
-      report.failed({ error: asError(thrown), reason: reasonOf(thrown) });
-    }
+    } else start(runner, report, base, handover);
+  }
+}
+
+function start(runner: Runner, report: Report, base: RequestBase, { work, inputs, finish }: Handover): void {
+  if (report.over) return;
+  report.finish = finish;
+  try {
+    report.control = runner.start({ ...base, work, inputs }, report);
+  } catch (thrown) {
+    report.failed({ error: asError(thrown), reason: reasonOf(thrown) });
   }
 }
 

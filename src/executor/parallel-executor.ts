@@ -75,7 +75,7 @@ export class ParallelExecutor implements AsyncDisposable {
       graph: compiled,
       additions: new AdditionCompiler(settings),
       config,
-      runners: this.#runners.runners,
+      runners: this.#runners,
       clock: this.#clock,
       random: this.#random,
       signals: [config.signal, options.signal].filter((signal) => signal !== undefined),

@@ -7,8 +7,14 @@ import { asError, OrchestratorError } from "../model/error.js";
 import type { ExecutionResult, ResourceUsage } from "../model/result.js";
 import type { ConditionContext, Task } from "../model/task.js";
 import type { DeferredWork, DescribedWork, Inputs, TaskFunction } from "../model/work.js";
-import type { AttemptFailure, Runner } from "../port/runner.js";
-import { DescribedAttempts, type DescribedListener, type Handover, reasonOf } from "./described-attempts.js";
+import type { AttemptFailure } from "../port/runner.js";
+import {
+  DescribedAttempts,
+  type DescribedListener,
+  type Handover,
+  type RunnerSource,
+  reasonOf,
+} from "./described-attempts.js";
 import { InlineAttempts, type InlineListener } from "./inline-attempts.js";
 import { timeoutMessage } from "./outcomes.js";
 import type { RunFamily } from "./run-family.js";
@@ -23,7 +29,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   readonly #inline: InlineAttempts;
   readonly #described: DescribedAttempts;
 
-  constructor(run: RunState, family: RunFamily, runners: ReadonlyMap<string, Runner>) {
+  constructor(run: RunState, family: RunFamily, runners: RunnerSource) {
     this.#run = run;
     this.#family = family;
     this.#inline = new InlineAttempts(this);

@@ -19,7 +19,8 @@ import type { RunEvent } from "../model/event.js";
 import type { TaskStatus } from "../model/result.js";
 import type { Clock } from "../port/clock.js";
 import type { Observer } from "../port/observer.js";
-import type { LimitEnforcement, Runner } from "../port/runner.js";
+import type { LimitEnforcement } from "../port/runner.js";
+import type { RunnerSet } from "./compose.js";
 import type { ResolvedConfig } from "./config.js";
 import { Outcomes, RunResults } from "./outcomes.js";
 import { RunAttempts } from "./run-attempts.js";
@@ -35,7 +36,7 @@ export interface RunParts {
   readonly graph: CompiledGraph;
   readonly additions: AdditionCompiler;
   readonly config: ResolvedConfig;
-  readonly runners: ReadonlyMap<string, Runner>;
+  readonly runners: RunnerSet;
   readonly clock: Clock;
   readonly random: () => number;
   readonly signals: readonly AbortSignal[];
@@ -109,9 +110,9 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
     queueMicrotask(() => this.#start());
   }
 
-  /** What holds the limits of this run's attempts. */
+  /** What holds the limits of attempts, by the runners that are in use so far. */
   get enforcement(): readonly LimitEnforcement[] {
-    return [...this.#parts.runners.values()].flatMap((runner) => runner.enforcement());
+    return this.#parts.runners.enforcement();
   }
 
   /**
