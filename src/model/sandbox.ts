@@ -206,9 +206,9 @@ export class SandboxCodeError extends OrchestratorError {
   /** The exception's class in its own language (`"ZeroDivisionError"`), or the verdict where there was none. */
   readonly type: string;
   /** As the language prints it, with line numbers of the caller's code; absent where there is none. */
-  readonly traceback?: string;
+  declare readonly traceback?: string;
   /** Line of the caller's code, from 1, where it is known. */
-  readonly line?: number;
+  declare readonly line?: number;
 
   constructor(details: {
     readonly verdict: SandboxVerdict;

@@ -29,6 +29,8 @@ export interface Language {
   findInterpreter(): Promise<Interpreter | { readonly missing: string; readonly remedy: string }>;
   /** The command that starts the driver inside; the number of its channel's descriptor follows as last argument. */
   command(interpreter: Interpreter, driverFolder: string): readonly string[];
+  /** Names of files in the working folder that are the driver's own and no artifacts, besides the source. */
+  readonly ownFiles?: RegExp;
   /** Variables that the interpreter needs, over the common ones. */
   readonly environment: Readonly<Record<string, string>>;
 }

@@ -28,6 +28,10 @@ export interface RecipePart {
   readonly environment: Readonly<Record<string, string>>;
   /** Commands that run inside beside the code, started before it by the driver's launcher: a relay to the proxy. */
   readonly companions?: readonly (readonly string[])[];
+  /** Port of the sandbox's own loopback on which a companion listens: the driver starts once it does. */
+  readonly waitForPort?: number;
+  /** Python modules that a fork server may import ahead. They must be in the view anyway. */
+  readonly preload?: readonly string[];
   /** What holds the network, where this part says. */
   readonly enforcement?: readonly Enforcement[];
   /** Gives back what the part holds on the host (a listening proxy). Called once, after the sandbox is gone. */
@@ -47,6 +51,9 @@ export interface LaunchRecipe {
   /** Whether the host's own network is shared: only for `networkDisabled: false` without `allowedDomains`. */
   readonly shareNetwork: boolean;
   readonly companions: readonly (readonly string[])[];
+  readonly waitForPorts: readonly number[];
+  /** Modules that a fork server may import ahead. */
+  readonly preload: readonly string[];
   /** Classic BPF, as `struct sock_filter[]` in the host's byte order. */
   readonly seccomp: Uint8Array;
   /** Command inside that starts the driver. */
@@ -62,7 +69,7 @@ export const writableFolders = {
 } as const;
 
 /** The user inside, whatever the kernel's own uid is. */
-export const insideUser = { uid: 1000, gid: 1000, name: "sandbox", home: writableFolders.work } as const;
+export const insideUser = { uid: 1000, gid: 1000, name: "sandbox", home: writableFolders.temporary } as const;
 
 /** Where a language's driver lies inside, read-only. */
 export const driverFolder = "/run/driver";

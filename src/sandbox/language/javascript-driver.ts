@@ -204,7 +204,11 @@ async function evaluateModule(job, path) {
   let last;
   Object.defineProperty(globalThis, "__orchestrator_last__", { value: (value) => (last = value), configurable: true });
   fs.writeFileSync(modulePath, withCapture(job.code));
-  await import(modulePath);
+  try {
+    await import(modulePath);
+  } finally {
+    fs.rmSync(modulePath, { force: true });
+  }
   return last;
 }
 

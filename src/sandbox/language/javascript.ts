@@ -16,6 +16,7 @@ export const javascript: Language = {
     "--experimental-vm-modules",
     `${driverFolder}/driver.cjs`,
   ],
+  ownFiles: /^main(?:-\d+)?\.mjs$/,
   environment: {},
 };
 

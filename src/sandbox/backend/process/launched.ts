@@ -27,6 +27,8 @@ export interface LaunchedSandbox {
    * the supervisor is stuck. Called when the job is sent.
    */
   armDeadline(milliseconds: number): void;
+  /** Where no cgroup holds the memory: calls back once when the sandbox uses more than its limit. */
+  watchMemory?(onExceeded: () => void): void;
   /** The end of the first process inside, as whoever waits for it outside saw it. Never rejects. Not the closing of a pipe. */
   readonly exited: Promise<SandboxExit>;
   /** Facts that only the host knows, read at any time; the last reading is right after `kill`. */

@@ -1,0 +1,276 @@
+/**
+ * One piece of code in one launched sandbox: job in, output and frames out, deadline, verdict, artifacts. The same
+ * for cold and warm starts.
+ *
+ *     send job -> (output, frames)* -> the first of: exit, deadline, output limit, abort, memory watch
+ *              -> everything in the sandbox is killed -> files are collected -> the sandbox is given back -> result
+ */
+import { statfsSync } from "node:fs";
+import {
+  type Enforcement,
+  SandboxCodeError,
+  type SandboxExecutionResult,
+  type SandboxVerdict,
+} from "../../../model/sandbox.js";
+import { parseBoundedJson } from "../../channel/bounded-json.js";
+import { FrameReader } from "../../channel/frame-reader.js";
+import { codeFileName, encodeJob, makeToken } from "../../channel/job.js";
+import type { ResolvedLimits } from "../../config.js";
+import type { CodeRequest } from "../../request.js";
+import { judge, type ReportedError, type RunFacts } from "../../verdict.js";
+import { type CollectedArtifacts, collectArtifacts } from "./artifacts.js";
+import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "./launched.js";
+import { OutputCapture } from "./output-capture.js";
+
+/** Frames other than values: text, errors. */
+const otherFrameBytes = 1 << 20;
+/** The watch beside the sandbox leaves the supervisor this much to be first. */
+const watchSlackMs = 25;
+/** Longest wait for the pipes to run dry after the first process has ended. */
+const drainMs = 250;
+
+type Ended = NonNullable<RunFacts["ended"]>;
+
+export interface RunSettings {
+  readonly limits: ResolvedLimits;
+  /** When the clock of the time limit started, by `performance.now()`. */
+  readonly startedAt: number;
+  readonly enforcement?: readonly Enforcement[];
+}
+
+export async function runCode(
+  sandbox: LaunchedSandbox,
+  request: CodeRequest,
+  settings: RunSettings,
+): Promise<SandboxExecutionResult> {
+  const run = new CodeRun(sandbox, request, settings);
+  try {
+    return await run.result();
+  } finally {
+    await sandbox.dispose();
+  }
+}
+
+class CodeRun {
+  readonly #sandbox: LaunchedSandbox;
+  readonly #request: CodeRequest;
+  readonly #settings: RunSettings;
+  readonly #frames: FrameReader;
+  readonly #output: OutputCapture;
+  readonly #token = makeToken();
+  #ended: Ended | undefined;
+  #stop!: () => void;
+  readonly #stopped: Promise<void>;
+  #thrown: { readonly error: unknown } | undefined;
+  #driverReady = false;
+
+  constructor(sandbox: LaunchedSandbox, request: CodeRequest, settings: RunSettings) {
+    this.#sandbox = sandbox;
+    this.#request = request;
+    this.#settings = settings;
+    this.#stopped = new Promise((resolve) => {
+      this.#stop = resolve;
+    });
+    const { limits } = settings;
+    this.#frames = new FrameReader(this.#token, { valueBytes: limits.valueBytes, otherBytes: otherFrameBytes });
+    this.#output = new OutputCapture(sandbox, limits.outputBytes, {
+      onStdout: request.onStdout,
+      onStderr: request.onStderr,
+      onLimit: () => this.#end("output"),
+      onThrow: (error) => {
+        this.#thrown = { error };
+        this.#end("abort");
+      },
+    });
+    sandbox.channel.output.on("data", (chunk: Buffer) => {
+      this.#driverReady = true;
+      this.#frames.push(chunk);
+      if (this.#frames.overflowed) this.#end("output");
+    });
+  }
+
+  async result(): Promise<SandboxExecutionResult> {
+    const { limits, startedAt } = this.#settings;
+    const onAbort = () => this.#end("abort");
+    const { signal } = this.#request;
+    if (signal?.aborted === true) this.#end("abort");
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const left = Math.max(1, limits.timeMs - (performance.now() - startedAt));
+    const timer = setTimeout(() => this.#end("deadline"), left);
+    this.#sandbox.watchMemory?.(() => this.#end("memory"));
+    try {
+      if (this.#ended === undefined) this.#send(left);
+      const early = await Promise.race([this.#sandbox.exited, this.#stopped]);
+      if (early !== undefined) await this.#drain();
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    }
+    const usage = this.#sandbox.usage();
+    await this.#sandbox.kill();
+    const exit = await this.#sandbox.exited;
+    const executionTime = (performance.now() - startedAt) / 1000;
+    this.#output.detach();
+    if (this.#thrown !== undefined) throw this.#thrown.error;
+    return this.#assemble(exit, mostOf(usage, this.#sandbox.usage()), executionTime);
+  }
+
+  #end(reason: Ended): void {
+    this.#ended ??= reason;
+    this.#stop();
+  }
+
+  #send(leftMs: number): void {
+    const { limits } = this.#settings;
+    this.#sandbox.armDeadline(leftMs + watchSlackMs);
+    const job = encodeJob(this.#request, { token: this.#token, mode: "once", valueBytes: limits.valueBytes });
+    this.#sandbox.channel.input.write(job);
+    this.#sandbox.stdin.end(this.#request.stdin ?? "");
+  }
+
+  /** Whoever held the pipes is dead or about to be; what they wrote is still on its way. */
+  async #drain(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, drainMs);
+    });
+    await Promise.race([this.#output.ended, patience, this.#stopped]);
+    clearTimeout(timer);
+  }
+
+  async #assemble(exit: SandboxExit, usage: SandboxUsage, executionTime: number): Promise<SandboxExecutionResult> {
+    const { limits } = this.#settings;
+    const scratch = await this.#sandbox.scratch();
+    const stdoutBytes = this.#output.bytes("stdout");
+    const stderrBytes = this.#output.bytes("stderr");
+    const stderr = stderrBytes.toString("utf8");
+    const facts = this.#facts(exit, usage, scratch, stderr);
+    const { verdict, message } = judge(facts, limits);
+    const success = verdict === "ok";
+    const stdout = stdoutBytes.toString("utf8");
+    const collected = this.#collect(scratch);
+    const ranByItself = this.#ended === undefined && exit.deadline !== true;
+    return {
+      success,
+      verdict,
+      output: stdout !== "" || !success ? stdout : (this.#frames.text("text") ?? this.#frames.text("string") ?? ""),
+      ...(success ? this.#value() : {}),
+      ...(success ? {} : { error: this.#error(verdict, message!, facts.reported) }),
+      stdout,
+      stderr,
+      stdoutBytes,
+      stderrBytes,
+      truncated: this.#output.truncated,
+      exitCode: exit.exitCode,
+      signal: exit.signal ?? (ranByItself || exit.exitCode !== null ? null : "SIGKILL"),
+      executionTime,
+      resourceUsage: {
+        ...(usage.cpuSeconds === undefined ? {} : { cpuSeconds: usage.cpuSeconds }),
+        ...(usage.peakBytes === undefined ? {} : { peakBytes: usage.peakBytes }),
+      },
+      artifacts: collected.artifacts,
+      artifactsOmitted: collected.omitted,
+      backend: "process",
+      language: this.#request.language.name,
+      warm: this.#sandbox.warm,
+      enforcement: this.#sandbox.enforcement,
+    };
+  }
+
+  #facts(exit: SandboxExit, usage: SandboxUsage, scratch: number | undefined, stderr: string): RunFacts {
+    const deadline = exit.deadline === true ? "deadline" : undefined;
+    const watched = usage.watched === "memory-limit" ? "memory" : undefined;
+    return {
+      failure: this.#failure(exit, usage, stderr),
+      ended: this.#ended ?? watched ?? deadline,
+      exitCode: exit.exitCode,
+      signal: exit.signal,
+      oomKills: usage.oomKills,
+      processLimitHits: usage.processLimitHits,
+      diskFull: scratch !== undefined && isFull(scratch),
+      peakBytes: usage.peakBytes,
+      reported: this.#reported(),
+      lastWords: lastLine(stderr),
+    };
+  }
+
+  /** No code has run before the driver said a word: if everything ended before that, and no limit did it, the sandbox failed. */
+  #failure(exit: SandboxExit, usage: SandboxUsage, stderr: string): string | undefined {
+    if (exit.failure !== undefined) return this.#ended === undefined ? exit.failure : undefined;
+    if (this.#driverReady || this.#ended !== undefined || exit.deadline === true || usage.oomKills > 0)
+      return undefined;
+    const how = exit.signal ?? `exit code ${exit.exitCode}`;
+    return `it ended with ${how} before its driver could start: ${stderr.trim().slice(0, 2000)}`;
+  }
+
+  #reported(): ReportedError | undefined {
+    const json = this.#frames.text("error");
+    if (json === undefined) return undefined;
+    const parsed = parseBoundedJson(json);
+    if ("problem" in parsed || typeof parsed.value !== "object" || parsed.value === null) return undefined;
+    const { type, message, traceback, line } = parsed.value as Record<string, unknown>;
+    return {
+      type: typeof type === "string" && type !== "" ? type.slice(0, 200) : "Error",
+      message: typeof message === "string" ? message : "",
+      traceback: typeof traceback === "string" ? traceback : undefined,
+      line: Number.isSafeInteger(line) && (line as number) > 0 ? (line as number) : undefined,
+    };
+  }
+
+  #error(verdict: SandboxVerdict, message: string, reported: ReportedError | undefined): SandboxCodeError {
+    const isOwn = verdict === "error" && reported !== undefined;
+    const type = isOwn ? reported.type : verdict === "error" ? "ExitCode" : verdict;
+    return new SandboxCodeError({
+      verdict,
+      type,
+      message,
+      traceback: reported?.traceback,
+      line: reported?.line,
+    });
+  }
+
+  #value(): { readonly value?: unknown; readonly valueOmitted?: string } {
+    const json = this.#frames.text("value");
+    if (json !== undefined) {
+      const parsed = parseBoundedJson(json);
+      return "problem" in parsed ? { valueOmitted: parsed.problem } : { value: parsed.value };
+    }
+    const text = this.#frames.text("string");
+    if (text !== undefined) return { value: text };
+    const omitted = this.#frames.text("omitted");
+    return omitted === undefined ? {} : { valueOmitted: omitted.slice(0, 1000) };
+  }
+
+  #collect(scratch: number | undefined): CollectedArtifacts {
+    if (scratch === undefined) return { artifacts: [], omitted: [] };
+    const { files, code, language } = this.#request;
+    const known = new Map<string, Uint8Array>(files.map((file) => [file.name, file.bytes]));
+    known.set(codeFileName(language), Buffer.from(code));
+    const { artifactBytes, artifactCount } = this.#settings.limits;
+    const limits = { bytes: artifactBytes, count: artifactCount };
+    return collectArtifacts(scratch, "work", known, limits, language.ownFiles);
+  }
+}
+
+/** Counters only grow, and some cannot be read any more after the end. */
+function mostOf(before: SandboxUsage, after: SandboxUsage): SandboxUsage {
+  return {
+    ...before,
+    ...after,
+    oomKills: Math.max(before.oomKills, after.oomKills),
+    processLimitHits: Math.max(before.processLimitHits, after.processLimitHits),
+  };
+}
+
+function isFull(scratch: number): boolean {
+  try {
+    const { bavail, ffree } = statfsSync(`/proc/self/fd/${scratch}`);
+    return bavail === 0 || ffree === 0;
+  } catch {
+    return false;
+  }
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split("\n").at(-1)?.slice(0, 2000) ?? "";
+}
