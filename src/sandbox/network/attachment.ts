@@ -1,6 +1,6 @@
 /** What a list of allowed domains adds to a sandbox: the proxy's socket, the relay, and the variables that programs look for. */
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InvalidOptionError, type Problem } from "../../model/error.js";
@@ -56,11 +56,13 @@ export async function attachNetwork(
   const rules = parseDomainRules("allowedDomains", entries, problems);
   if (problems.length > 0) throw new InvalidOptionError(problems);
   const directory = await mkdtemp(join(options.directory ?? tmpdir(), "net-"));
-  const socketPath = join(directory, `${randomUUID().slice(0, 8)}.sock`);
+  const socketPath = join(directory, `${randomUUID().slice(0, 18)}.sock`);
   const preload = join(directory, "proxy.cjs");
   const { limits, hooks, python = "/usr/bin/python3" } = options;
   let proxy: EgressProxy;
   try {
+    // The sandbox's launcher has its own user by the time it binds these; it can walk here and cannot look around.
+    await chmod(directory, 0o711);
     await writeFile(preload, nodeProxySource, { mode: 0o644 });
     proxy = await EgressProxy.start({
       rules,

@@ -11,9 +11,11 @@ import { type Authority, readAuthority } from "./host-name.js";
 import type { Meter } from "./meter.js";
 import type { Destination } from "./policy.js";
 
-/** Headers that are between a client and its proxy only (RFC 9110 section 7.6.1). */
+/** Headers that are between a client and its proxy only (RFC 9110 sections 7.6.1 and 10.1.1). */
 const hopByHop = new Set([
   "connection",
+  // Answered by the server that the request came to.
+  "expect",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authorization",
@@ -114,7 +116,14 @@ function exchange(
       reject(new Error("the server changed the protocol without being asked"));
     });
     upstream.once("response", (answer: IncomingMessage) => {
-      response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders));
+      try {
+        response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders));
+      } catch (error) {
+        // What one parser lets through, the writer may still refuse.
+        upstream.destroy();
+        reject(error);
+        return;
+      }
       pipeline(answer, meter.stream(), response, (error) => (error ? reject(error) : resolve()));
     });
     pipeline(request, meter.stream(), upstream, (error) => {

@@ -58,6 +58,7 @@ export class EgressProxy {
   readonly #meter: Meter;
   readonly #closing = new AbortController();
   readonly #clients = new Set<Socket>();
+  #forwarding = 0;
 
   /** Resolves when the socket takes connections. */
   static async start(options: EgressProxyOptions): Promise<EgressProxy> {
@@ -113,25 +114,24 @@ export class EgressProxy {
     client.once("close", () => this.#clients.delete(client));
     client.on("error", () => client.destroy());
     client.setTimeout(this.#limits.idleMs, () => client.destroy());
-    const { connections } = this.#limits;
-    if (this.#clients.size > connections)
-      this.#refuseAtOnce(client, `more than ${connections} connections at one time`);
-    else if (this.#meter.isExceeded) this.#refuseAtOnce(client, this.#byteLimitMessage());
+    if (this.#clients.size > this.#limits.connections) this.#refuseAtOnce(client, this.#tooManyConnections());
+    else if (this.#meter.isExceeded) this.#refuseAtOnce(client, this.#tooManyBytes());
   }
 
-  #refuseAtOnce(client: Socket, message: string): void {
-    this.#denials.add(new Denied({ host: "", port: 0 }, "limit", message));
-    client.end(statusLine(429, message));
+  #refuseAtOnce(client: Socket, denied: Denied): void {
+    this.#denials.add(denied);
+    client.end(statusLine(429, denied.message));
     client.destroySoon();
   }
 
   #onTooManyBytes(): void {
-    this.#denials.add(new Denied({ host: "", port: 0 }, "limit", this.#byteLimitMessage()));
+    this.#denials.add(this.#tooManyBytes());
     for (const client of this.#clients) client.destroy();
   }
 
-  #byteLimitMessage(): string {
-    return `more than ${this.#limits.bytes} bytes over the network`;
+  #tooManyBytes(): Denied {
+    const message = `more than ${this.#limits.bytes} bytes over the network`;
+    return new Denied({ host: "", port: 0 }, "limit", message);
   }
 
   /** What Node's parser refuses: the ways in which two readers could see two requests in the same bytes are among it. */
@@ -148,6 +148,7 @@ export class EgressProxy {
 
   async #tunnel(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
     client.on("error", () => client.destroy());
+    (client as Socket).setTimeout(this.#limits.idleMs, () => client.destroy());
     let speaksTls = false;
     let upstream: Socket | undefined;
     try {
@@ -170,7 +171,10 @@ export class EgressProxy {
   }
 
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#forwarding++;
     try {
+      // One connection can carry many requests at once, and each is a connection to somewhere.
+      if (this.#forwarding > this.#limits.connections) throw this.#tooManyConnections();
       const target = targetOf(request);
       const name = this.#policy.admit(target);
       const destination = await this.#policy.locate(name, target.port);
@@ -185,14 +189,21 @@ export class EgressProxy {
       // What is left of the body is not read, so the connection cannot be used again.
       response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8", Connection: "close" });
       response.end(`${message}\n`);
+    } finally {
+      this.#forwarding--;
     }
+  }
+
+  #tooManyConnections(): Denied {
+    const message = `more than ${this.#limits.connections} connections at one time`;
+    return new Denied({ host: "", port: 0 }, "limit", message);
   }
 
   /** Records a denial; says how either a denial or a failure is answered. */
   #record(error: unknown): { status: number; message: string } {
     if (!(error instanceof Denied)) return { status: 502, message: `sandbox network: ${(error as Error).message}` };
     this.#denials.add(error);
-    return { status: 403, message: `sandbox network: denied: ${error.message}` };
+    return { status: error.reason === "limit" ? 429 : 403, message: `sandbox network: denied: ${error.message}` };
   }
 }
 

@@ -10,7 +10,7 @@
 
 /** Arguments: the port to listen on, and the path of the socket. */
 export const relaySource = `
-import os, selectors, socket, sys
+import os, selectors, socket, sys, time
 
 MOST = 65536
 
@@ -42,7 +42,7 @@ def serve(listener, path):
 
     def accept():
         try: client, _ = listener.accept()
-        except OSError: return
+        except OSError: return time.sleep(0.02)  # Out of descriptors: whoever waits, waits.
         upstream = socket.socket(socket.AF_UNIX)
         try: upstream.connect(path)
         except OSError:

@@ -59,6 +59,10 @@ function checkName(hello: { serverName?: string; encrypted: boolean }, target: A
 
 function nextChunk(client: Duplex, timeoutMs: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    if (client.destroyed) {
+      reject(new Error("the client went away before it spoke TLS"));
+      return;
+    }
     const settle = (finish: () => void) => {
       clearTimeout(timer);
       client.off("data", onData).off("end", onEnd).off("close", onEnd).off("error", onEnd);

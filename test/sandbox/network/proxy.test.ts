@@ -246,9 +246,25 @@ describe("limits", () => {
     held[1]!.socket.destroy();
   });
 
-  test("of a quiet connection end it", async () => {
-    const attachment = await internet.attach([`allowed.test:${internet.http}`], { idleMs: 50 });
+  test("of requests that are under way on one connection refuse the rest", async () => {
+    const { http } = internet;
+    const attachment = await internet.attach([`allowed.test:${http}`], { connections: 5 });
+    const where = `allowed.test:${http}`;
+    const request = get(`http://${where}/`, where).replace("close", "keep-alive");
+    const answer = await say(attachment, `${request.repeat(50)}${get(`http://${where}/`, where)}`);
+    expect(answer).toContain("hello from");
+    expect(answer).toContain("429 Too Many Requests");
+    expect(reasons(attachment)).toEqual(["limit"]);
+    expect(internet.seen.filter((line) => line === "connection").length).toBeLessThan(50);
+  });
+
+  test("of a quiet connection end it, before and in a tunnel", async () => {
+    const attachment = await internet.attach([`allowed.test:${internet.https}`], { idleMs: 200 });
     await once((await open(attachment)).resume(), "close");
+    const { socket } = await tunnel(attachment, `allowed.test:${internet.https}`);
+    const client = await secure(internet, socket, "allowed.test");
+    await once(client.resume(), "close");
+    expect(attachment.denials).toEqual([]);
   });
 
   test("of what is recorded: a flood of names is kept short", async () => {
