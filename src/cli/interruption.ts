@@ -1,10 +1,11 @@
 /**
  * Ctrl-C during a run. The first cancels it: nothing more starts, what runs is stopped, and the run still tells what it
- * did. The second ends this process at once; workers and commands die with it.
+ * did. The second ends this process at once, with all that it has started.
  */
 import { constants } from "node:os";
 import type { Run } from "../executor/run.js";
 import { exitCode } from "./exit-code.js";
+import { killDescendants } from "./kill-descendants.js";
 import type { RunReporter } from "./render/reporter.js";
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -38,6 +39,7 @@ export class Interruption {
 
   #kill(signal: NodeJS.Signals): void {
     this.#reporter.stop();
+    killDescendants();
     process.exit(signal === "SIGINT" ? exitCode.interrupted : 128 + constants.signals[signal]);
   }
 }

@@ -1,3 +1,4 @@
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +8,15 @@ import { cli, withFolder } from "./cli.js";
 const cwd = fileURLToPath(new URL("pipelines/", import.meta.url));
 
 const read = (file: string) => (existsSync(file) ? readFileSync(file, "utf8") : "");
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Asks again and again, up to a deadline. */
 async function until(holds: () => boolean): Promise<void> {
@@ -49,5 +59,27 @@ describe("Ctrl-C", () => {
       });
       expect(result.code).toBe(130);
       expect(result.stdout).toContain("slow");
+    }));
+
+  test("twice kills at once, and what a command started dies too", () =>
+    withFolder(async (folder) => {
+      const marker = join(folder, "marker");
+      const interruptTwice = async (child: ChildProcessWithoutNullStreams) => {
+        let told = "";
+        child.stdout.on("data", (text: string) => {
+          told += text;
+        });
+        await until(() => read(marker).trim().split("\n").length === 2);
+        child.kill("SIGINT");
+        await until(() => told.includes("again to kill"));
+        child.kill("SIGINT");
+      };
+      const result = await cli(["run", "stubborn.yaml", "-i", `marker=${marker}`], {
+        cwd,
+        during: (child) => void interruptTwice(child),
+      });
+      expect(result.code).toBe(130);
+      const pids = read(marker).trim().split("\n").map(Number);
+      await until(() => pids.every((pid) => !isAlive(pid)));
     }));
 });
