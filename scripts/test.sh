@@ -17,7 +17,7 @@ step() {
 step npm run --silent build
 step npm run --silent typecheck
 step npm run --silent lint
-step npx knip
+step npm run --silent unused
 step scripts/check-package.sh
 step npx vitest run --reporter=default --reporter=json --outputFile.json=.out/tests.json "${selection[@]}"
 
