@@ -141,9 +141,10 @@ function copyIfThere(source: string, target: string): void {
 /** Debian's libraries find one another through these: numpy's linear algebra among them. */
 function copyLinks(source: string, target: string): void {
   try {
-    for (const name of readdirSync(source)) {
-      const link = readlinkSync(join(source, name));
-      if (link.startsWith("/usr/")) symlinkSync(link, join(target, name));
+    for (const entry of readdirSync(source, { withFileTypes: true })) {
+      if (!entry.isSymbolicLink()) continue; // There is a README among them.
+      const link = readlinkSync(join(source, entry.name));
+      if (/^\/usr\/(?:bin|lib)/.test(link)) symlinkSync(link, join(target, entry.name));
     }
   } catch {
     // Distributions without the alternatives system.
