@@ -14,7 +14,7 @@ interface Manifest {
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
-const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== "./package.json");
+const subpaths = Object.keys(manifest.exports).filter((subpath) => !subpath.endsWith(".json"));
 const specifierOf = (subpath: string): string => manifest.name + subpath.slice(1);
 
 let project: string;
@@ -34,7 +34,7 @@ afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 describe("the tarball", () => {
   it("holds the build and the texts for its readers, and nothing else", () => {
-    const wanted = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+)$/;
+    const wanted = /^(package\.json|pipeline\.schema\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+)$/;
     expect(packedFiles.filter((path) => !wanted.test(path))).toEqual([]);
     for (const path of ["package.json", "README.md", "LICENSE", "CHANGELOG.md"]) expect(packedFiles).toContain(path);
     expect(packedFiles.filter((path) => /(?<!\.d)\.[cm]?ts$|tsbuildinfo|\.map$|\.test\./.test(path))).toEqual([]);
