@@ -1,8 +1,9 @@
 /** Makes the launch recipe of a configuration and a language: what cold starts, warm starts and sessions share. */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { OrchestratorError } from "../../../model/error.js";
 import type { ResolvedSandboxConfig } from "../../config.js";
-import type { Interpreter, Language } from "../../language.js";
+import { type Interpreter, type Language, languageNamed, languageNames } from "../../language.js";
 import { driverFolder, insideUser, type LaunchRecipe, type RecipePart, writableFolders } from "../../recipe.js";
 import { hostSeccompProgram } from "../../seccomp/index.js";
 import { rootMounts } from "./root.js";
@@ -80,4 +81,11 @@ export function makeRecipe(
     seccomp: hostSeccompProgram(),
     command,
   };
+}
+
+/** Folders of packages of every language that has an interpreter here: seen by none, unless a view shows them. */
+export async function hiddenPackageFolders(): Promise<readonly string[]> {
+  const found = await Promise.all(languageNames().map((name) => interpreterOf(languageNamed(name))));
+  const folders = found.flatMap((interpreter) => ("missing" in interpreter ? [] : interpreter.packageFolders));
+  return [...new Set(folders)].filter((folder) => existsSync(folder)).sort();
 }

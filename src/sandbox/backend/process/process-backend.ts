@@ -1,0 +1,143 @@
+/**
+ * The process backend: sandboxes of the kernel's own walls (namespaces, cgroups, seccomp, Landlock), started by
+ * bubblewrap or forked from a warm server. See `cold/launch-script.ts` for how one comes to be, and `run-code.ts` for
+ * what happens in it.
+ */
+import { OrchestratorError } from "../../../model/error.js";
+import { type SandboxExecutionResult, UnsupportedLimitError } from "../../../model/sandbox.js";
+import type { BackendCapabilities, SandboxBackend } from "../../backend.js";
+import type { ResolvedSandboxConfig } from "../../config.js";
+import type { Language } from "../../language.js";
+import { languageNamed } from "../../language.js";
+import { attachNetwork } from "../../network/attachment.js";
+import { PackageViews } from "../../packages/index.js";
+import { packagePart } from "../../packages/part.js";
+import type { LaunchRecipe, RecipePart } from "../../recipe.js";
+import type { CodeRequest } from "../../request.js";
+import type { SandboxSession, SessionOptions } from "../../session.js";
+import { processCapabilities } from "./capabilities.js";
+import { ColdLauncher } from "./cold/cold-launcher.js";
+import type { SandboxLauncher } from "./launched.js";
+import { hiddenPackageFolders, makeRecipe, requireInterpreter } from "./make-recipe.js";
+import { runCode } from "./run-code.js";
+import { supervisorFolder } from "./supervisor-folder.js";
+import { sweepOnce } from "./sweep.js";
+
+/** A recipe with what it holds on the host. */
+export interface PreparedRecipe {
+  readonly recipe: LaunchRecipe;
+  /** Gives back what its parts hold, once the sandbox is gone. */
+  release(): Promise<void>;
+}
+
+/** Starts sandboxes ahead, and keeps sessions; see `warm/`. */
+export interface WarmSupport {
+  /** Gives a sandbox that was started ahead, or starts one. */
+  readonly launcher: SandboxLauncher;
+  openSession(
+    prepared: PreparedRecipe,
+    language: Language,
+    config: ResolvedSandboxConfig,
+    options: SessionOptions,
+  ): Promise<SandboxSession>;
+  close(): Promise<void>;
+}
+
+export interface ProcessBackendOptions {
+  /** Made with the cold launcher; `undefined`: every start is cold, and there are no sessions. */
+  readonly warm?: (cold: SandboxLauncher) => WarmSupport;
+}
+
+export class ProcessBackend implements SandboxBackend {
+  readonly name = "process";
+  readonly #cold = new ColdLauncher();
+  readonly #warm: WarmSupport | undefined;
+  readonly #views = new Map<string, PackageViews>();
+
+  constructor(options: ProcessBackendOptions = {}) {
+    this.#warm = options.warm?.(this.#cold);
+  }
+
+  capabilities(): Promise<BackendCapabilities> {
+    return processCapabilities();
+  }
+
+  async check(config: ResolvedSandboxConfig): Promise<void> {
+    const { available, reason, remedy, limits } = await this.capabilities();
+    if (!available)
+      throw new OrchestratorError("SANDBOX_FAILURE", `no sandbox can be made of processes here: ${reason}; ${remedy}`);
+    for (const capability of limits) {
+      const { limit, strength, detail } = capability;
+      if (limit === "network" || limit === "filesystem" || limit === "syscalls") continue;
+      if (strength === "enforced" || !config.asked.has(limit) || config.degradable.has(limit)) continue;
+      throw new UnsupportedLimitError(
+        limit,
+        detail ?? "nothing here holds it",
+        `${capability.remedy ?? "use another backend"}, or accept less with onUnsupported: ["${limit}"]`,
+      );
+    }
+  }
+
+  async run(config: ResolvedSandboxConfig, request: CodeRequest): Promise<SandboxExecutionResult> {
+    const prepared = await this.prepare(config, request.language);
+    try {
+      const startedAt = performance.now();
+      const isPooled = config.warm && config.allowedDomains.length === 0;
+      const launcher = isPooled ? (this.#warm?.launcher ?? this.#cold) : this.#cold;
+      const sandbox = await launcher.launch(prepared.recipe);
+      return await runCode(sandbox, request, { limits: config.limits, startedAt });
+    } finally {
+      await prepared.release();
+    }
+  }
+
+  async createSession(config: ResolvedSandboxConfig, options: SessionOptions): Promise<SandboxSession> {
+    const language = languageNamed(options.language ?? "python");
+    if (this.#warm === undefined)
+      throw new OrchestratorError("SANDBOX_FAILURE", "this process backend was made without sessions");
+    const prepared = await this.prepare(config, language);
+    try {
+      return await this.#warm.openSession(prepared, language, config, options);
+    } catch (error) {
+      await prepared.release();
+      throw error;
+    }
+  }
+
+  /** Everything that decides what a sandbox of this configuration and language is. */
+  async prepare(config: ResolvedSandboxConfig, language: Language): Promise<PreparedRecipe> {
+    await sweepOnce();
+    const interpreter = await requireInterpreter(language);
+    const parts: RecipePart[] = [];
+    const release = async () => {
+      await Promise.all(parts.map((part) => part.close?.()));
+    };
+    try {
+      if (language.name === "python" || language.name === "javascript") {
+        const view = await this.#viewsOf(interpreter.path).view(language.name, config.allowedPackages);
+        parts.push(packagePart(view));
+      }
+      if (config.allowedDomains.length > 0)
+        parts.push(await attachNetwork(config.allowedDomains, { directory: supervisorFolder().path }));
+      const hidden = await hiddenPackageFolders();
+      return { recipe: makeRecipe(config, language, interpreter, parts, hidden), release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#warm?.close();
+    await this.#cold.close();
+  }
+
+  #viewsOf(interpreter: string): PackageViews {
+    let views = this.#views.get(interpreter);
+    if (views === undefined) {
+      views = new PackageViews({ pythonInterpreter: interpreter });
+      this.#views.set(interpreter, views);
+    }
+    return views;
+  }
+}

@@ -1,0 +1,26 @@
+/** The backends there are, in the order in which they are tried. Each is loaded when it is first asked for. */
+import type { SandboxBackendName } from "../model/sandbox.js";
+import type { SandboxBackend } from "./backend.js";
+
+export const backendOrder: readonly SandboxBackendName[] = ["process", "docker", "vm"];
+
+export type BackendMaker = () => Promise<SandboxBackend>;
+
+const makers = new Map<SandboxBackendName, BackendMaker>([
+  [
+    "process",
+    async () => {
+      const { ProcessBackend } = await import("./backend/process/process-backend.js");
+      return new ProcessBackend();
+    },
+  ],
+]);
+
+/** Names a backend's maker; a later one replaces the earlier. */
+export function registerBackend(name: SandboxBackendName, make: BackendMaker): void {
+  makers.set(name, make);
+}
+
+export function backendMaker(name: SandboxBackendName): BackendMaker | undefined {
+  return makers.get(name);
+}

@@ -1,0 +1,169 @@
+/** `SandboxManager`: the one door to sandboxes. It chooses the backend, bounds how many run, and keeps the sessions. */
+import { availableParallelism } from "node:os";
+import { Checker } from "../model/check.js";
+import { OrchestratorError } from "../model/error.js";
+import type { ExecuteCodeOptions, SandboxConfig, SandboxExecutionResult } from "../model/sandbox.js";
+import type { BackendCapabilities, SandboxBackend } from "./backend.js";
+import { backendOrder } from "./backends.js";
+import { BackendChooser } from "./choose-backend.js";
+import { type ResolvedSandboxConfig, resolveSandboxConfig } from "./config.js";
+import "./language/index.js";
+import { resolveCodeRequest } from "./request.js";
+import { RunQueue } from "./run-queue.js";
+import type { SandboxSession, SessionOptions } from "./session.js";
+
+/** How a manager is set up. */
+export interface SandboxManagerOptions {
+  /** Pieces of code that run at once, sessions not counted. Default: twice the number of CPUs, at least 4. */
+  readonly maxConcurrent?: number;
+  /** Pieces that wait for their turn; one more is refused with `QUEUE_CLOSED`. Default 1,000. */
+  readonly maxQueued?: number;
+  /** Sessions at once. Default 16. */
+  readonly maxSessions?: number;
+  /** What holds for every piece and session that says nothing else. */
+  readonly defaults?: SandboxConfig;
+}
+
+/** What `listSessions` tells of each. */
+export interface SessionInfo {
+  readonly id: string;
+  readonly language: string;
+  readonly state: SandboxSession["state"];
+}
+
+const optionNames = ["maxConcurrent", "maxQueued", "maxSessions", "defaults"] as const;
+
+export class SandboxManager implements AsyncDisposable {
+  readonly #chooser = new BackendChooser();
+  readonly #defaults: SandboxConfig;
+  readonly #queue: RunQueue;
+  readonly #maxSessions: number;
+  readonly #sessions = new Map<string, SandboxSession>();
+  readonly #choices = new Map<string, Promise<SandboxBackend>>();
+  #opening = 0;
+  #closed: Promise<void> | undefined;
+
+  /** @throws InvalidOptionError with everything that is wrong. */
+  constructor(options: SandboxManagerOptions = {}) {
+    const check = new Checker("sandboxManager");
+    if (!check.object("", options, optionNames)) check.finish();
+    const range = { minimum: 1, maximum: 1000, integer: true };
+    const parallel = Math.max(4, 2 * availableParallelism());
+    const maxConcurrent = check.number("maxConcurrent", options.maxConcurrent, range, parallel);
+    const maxQueued = check.number("maxQueued", options.maxQueued, { minimum: 0, maximum: 1e6, integer: true }, 1000);
+    this.#maxSessions = check.number("maxSessions", options.maxSessions, { ...range, minimum: 0 }, 16);
+    check.finish();
+    this.#defaults = options.defaults ?? {};
+    resolveSandboxConfig(this.#defaults, "sandboxManager.defaults");
+    this.#queue = new RunQueue(maxConcurrent, maxQueued);
+  }
+
+  /**
+   * Runs one piece of code in a sandbox of its own. Resolves with a verdict, whatever the code does.
+   *
+   * @throws InvalidOptionError, UnsupportedLimitError or OrchestratorError (`PACKAGE_NOT_FOUND`, `SANDBOX_FAILURE`,
+   *   `QUEUE_CLOSED`, `EXECUTOR_CLOSED`) before any code has run.
+   */
+  async executeCode(
+    code: string,
+    options: ExecuteCodeOptions = {},
+    config: SandboxConfig = {},
+  ): Promise<SandboxExecutionResult> {
+    const resolved = this.#resolve(config);
+    const request = resolveCodeRequest(code, options, { env: resolved.env });
+    this.#refuseWhenClosed();
+    const backend = await this.#backendFor(resolved);
+    return this.#queue.run(() => backend.run(resolved, request), options.signal);
+  }
+
+  /** Opens a sandbox that keeps its state between pieces of code. Close it, or declare it with `await using`. */
+  async createSession(options: SessionOptions = {}): Promise<SandboxSession> {
+    const { language: _language, idleLimit: _idleLimit, ...config } = options;
+    const resolved = this.#resolve(config);
+    this.#refuseWhenClosed();
+    if (this.#liveSessions().length + this.#opening >= this.#maxSessions) {
+      const message = `${this.#maxSessions} sessions are open, which is the most; close one or raise maxSessions`;
+      throw new OrchestratorError("QUEUE_CLOSED", message);
+    }
+    this.#opening++;
+    try {
+      const backend = await this.#backendFor(resolved);
+      const session = await backend.createSession(resolved, options);
+      if (this.#closed !== undefined) await session.close();
+      this.#refuseWhenClosed();
+      this.#sessions.set(session.id, session);
+      return session;
+    } finally {
+      this.#opening--;
+    }
+  }
+
+  /** A session that was opened here and has not ended. */
+  getSession(id: string): SandboxSession | undefined {
+    const session = this.#sessions.get(id);
+    return session?.state === "ended" ? undefined : session;
+  }
+
+  listSessions(): readonly SessionInfo[] {
+    return this.#liveSessions().map(({ id, language, state }) => ({ id, language, state }));
+  }
+
+  /** Whether there was such a session. */
+  async destroySession(id: string): Promise<boolean> {
+    const session = this.getSession(id);
+    if (session === undefined) return false;
+    await session.close();
+    this.#sessions.delete(id);
+    return true;
+  }
+
+  /** What each backend can hold on this host, each by having tried. */
+  async capabilities(): Promise<readonly BackendCapabilities[]> {
+    const backends = await Promise.all(backendOrder.map((name) => this.#chooser.named(name)));
+    return Promise.all(backends.filter((backend) => backend !== undefined).map((backend) => backend.capabilities()));
+  }
+
+  /** Pieces that run and that wait. */
+  get load(): { readonly running: number; readonly waiting: number; readonly sessions: number } {
+    return { running: this.#queue.running, waiting: this.#queue.waiting, sessions: this.#liveSessions().length };
+  }
+
+  /** Refuses what waits, lets what runs come to its end, ends sessions and spares. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#queue.close(), ...this.#liveSessions().map((session) => session.close())]);
+    await this.#chooser.close();
+  }
+
+  #resolve(config: SandboxConfig): ResolvedSandboxConfig {
+    return resolveSandboxConfig({ ...this.#defaults, ...config });
+  }
+
+  /** Which backend holds this is asked once for each set of limits. */
+  #backendFor(config: ResolvedSandboxConfig): Promise<SandboxBackend> {
+    const key = JSON.stringify([config.backend, [...config.asked], [...config.degradable], config.networkDisabled]);
+    const known = this.#choices.get(key);
+    if (known !== undefined) return known;
+    const choice = this.#chooser.choose(config);
+    this.#choices.set(key, choice);
+    choice.catch(() => this.#choices.delete(key));
+    return choice;
+  }
+
+  #liveSessions(): SandboxSession[] {
+    for (const [id, session] of this.#sessions) if (session.state === "ended") this.#sessions.delete(id);
+    return [...this.#sessions.values()];
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed !== undefined) throw new OrchestratorError("EXECUTOR_CLOSED", "the sandbox manager is closed");
+  }
+}
