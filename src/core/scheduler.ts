@@ -453,6 +453,7 @@ export class Scheduler {
     const { table } = this;
     table.state[task] = state;
     table.endedAt[task] = at;
+    table.ends[state - TaskState.succeeded]!++;
     this.#live--;
     // A success that nobody watches is told by the table alone.
     if (state !== TaskState.succeeded || this.observed || task >= table.planCount) {

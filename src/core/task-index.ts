@@ -32,6 +32,11 @@ export class TaskIndex implements Iterable<readonly [string, number]> {
     return -1;
   }
 
+  /** Gives a new id its number, which has to be the next. */
+  set(id: string, number: number): void {
+    if (number !== this.size || this.add(id) >= 0) throw new Error(`task "${id}" cannot be given the number ${number}`);
+  }
+
   get(id: string): number | undefined {
     const number = this.numberOf(id);
     return number < 0 ? undefined : number;

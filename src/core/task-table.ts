@@ -20,6 +20,9 @@ export class TaskTable {
   startedAt: Float64Array;
   endedAt: Float64Array;
 
+  /** How many tasks ended in which way, in the order of the states. */
+  readonly ends = new Float64Array(5);
+
   readonly #plan: Plan;
   readonly #policies: readonly Policy[];
   readonly #policyOf: Int32Array | undefined;

@@ -30,7 +30,7 @@ export class RunFamily {
     const base = table.remainingPath(parent);
     tasks.forEach((task, place) => {
       this.#run.tasks[numbers[place]!] = task;
-      this.#run.numbers.add(task.id);
+      this.#run.numbers.set(task.id, numbers[place]!);
     });
     const taskIds = tasks.map((task) => task.id);
     if (reporter.observed) reporter.tasksAdded(parent, taskIds);

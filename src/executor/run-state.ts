@@ -1,17 +1,23 @@
 /** What the parts of a run share. */
 import type { SchedulerEvent } from "../core/event.js";
 import type { Scheduler } from "../core/scheduler.js";
-import type { TaskIndex } from "../core/task-index.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import type { ResolvedConfig } from "./config.js";
 import type { Outcomes } from "./outcomes.js";
 import type { RunReporter } from "./run-reporter.js";
 
+/** Task numbers by id. */
+export interface TaskNumbers {
+  get(id: string): number | undefined;
+  /** Gives an id that has none its number. */
+  set(id: string, number: number): void;
+}
+
 export interface RunState {
   readonly id: string;
   readonly tasks: Task[];
-  readonly numbers: TaskIndex;
+  readonly numbers: TaskNumbers;
   readonly scheduler: Scheduler;
   readonly outcomes: Outcomes;
   readonly reporter: RunReporter;
