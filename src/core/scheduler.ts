@@ -79,6 +79,12 @@ export class Scheduler {
     return this.#ended;
   }
 
+  /** Whether an attempt of the task holds a slot and resources now. */
+  holds(task: number): boolean {
+    const state = this.table.state[task];
+    return state === TaskState.running || (state === TaskState.aborting && !this.#empty.has(task));
+  }
+
   /** Takes one event and appends what is to be done to `effects`. */
   handle(event: SchedulerEvent, effects: EffectList): void {
     this.#effects = effects;
@@ -371,7 +377,6 @@ export class Scheduler {
     const policy = this.table.policy(task);
     if (state === TaskState.delayed) this.#delayedToReady(task, at);
     else if (state === TaskState.ready) {
-      this.admission.remove(task);
       this.#toEnd.push({
         task,
         state: TaskState.timedOut,
@@ -408,8 +413,6 @@ export class Scheduler {
         this.#aborts.set(task, { kind: "cancelled", by });
         return;
       case TaskState.ready:
-        this.admission.remove(task);
-        break;
       case TaskState.waiting:
       case TaskState.deciding:
       case TaskState.delayed:
@@ -451,6 +454,8 @@ export class Scheduler {
 
   #end(task: number, state: EndState, reason: EndReason | undefined, at: number): void {
     const { table } = this;
+    // It may have become ready after its end was decided.
+    if (table.state[task] === TaskState.ready) this.admission.remove(task);
     table.state[task] = state;
     table.endedAt[task] = at;
     table.ends[state - TaskState.succeeded]!++;
