@@ -31,12 +31,16 @@ function missingFrom(packages) {
   for (const [place, { optionalDependencies = {}, dev }] of Object.entries(packages)) {
     for (const [name, version] of Object.entries(optionalDependencies)) {
       if (isInstalledFor(place, name, packages)) continue;
+      const { cpu, libc, os } = platformOf(name);
+      // In the order in which npm writes them.
       missing.set(`node_modules/${name}`, {
         version,
-        ...platformOf(name),
+        ...(cpu.length > 0 && { cpu }),
         ...(dev && { dev }),
+        ...(libc.length > 0 && { libc }),
         license: packages[place].license,
         optional: true,
+        ...(os.length > 0 && { os }),
       });
     }
   }
@@ -58,5 +62,5 @@ function platformOf(name) {
   const cpu = words.filter((word) => processors.includes(word));
   const libc = words.flatMap((word) => libraries[word] ?? []);
   if (os.length === 0 && cpu.length === 0) throw new Error(`${name}: no platform in its name; see to it by hand`);
-  return { ...(cpu.length > 0 && { cpu }), ...(libc.length > 0 && { libc }), ...(os.length > 0 && { os }) };
+  return { cpu, libc, os };
 }

@@ -1,5 +1,5 @@
 /** What the repository itself promises: files that stay small, a lock file for everybody, texts that keep up. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,6 +40,12 @@ describe("sources", () => {
 describe("lock files", () => {
   it.each(["package-lock.json", "bench/package-lock.json"])("%s names no registry", (path) => {
     expect(Object.entries(locked(path)).filter(([, { resolved }]) => resolved?.startsWith("http"))).toEqual([]);
+  });
+
+  it("name the binaries of every platform, without which npm ci refuses them", () => {
+    const lockFiles = ["package-lock.json", "bench/package-lock.json"];
+    const check = ["scripts/complete-lock-file.mjs", "--check", ...lockFiles];
+    expect(spawnSync("node", check, { cwd: root, encoding: "utf8" })).toMatchObject({ status: 0, stdout: "" });
   });
 
   it("install nothing for users that runs a script", () => {
