@@ -36,6 +36,8 @@ export interface SandboxConfig {
   readonly allowedDomains?: readonly string[];
   /** Distributions (Python) or packages (JavaScript) that can be seen, with what they require. Default none: the standard library alone. */
   readonly allowedPackages?: readonly string[];
+  /** Where allowed packages are looked for before the system's own folders: absolute paths of `node_modules` (JavaScript), and of `site-packages` of virtual environments (Python). Default none. */
+  readonly packageFolders?: readonly string[];
   /** Variables that the code sees besides the sandbox's own few. Names that steer loaders and interpreters are refused. */
   readonly env?: Readonly<Record<string, string>>;
   /** Limits that may be held less strictly (or not at all) where this host cannot enforce them. Default none: such a limit is an `UnsupportedLimitError`. */

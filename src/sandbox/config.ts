@@ -9,7 +9,7 @@ import {
 } from "../model/sandbox.js";
 import { checkEnvironment } from "./environment.js";
 import { allowedDomainsProblems } from "./network/attachment.js";
-import { allowedPackagesProblems } from "./packages/index.js";
+import { allowedPackagesProblems, packageFoldersProblems } from "./packages/index.js";
 
 /** A configuration with every question answered. */
 export interface ResolvedSandboxConfig {
@@ -18,6 +18,7 @@ export interface ResolvedSandboxConfig {
   readonly networkDisabled: boolean;
   readonly allowedDomains: readonly string[];
   readonly allowedPackages: readonly string[];
+  readonly packageFolders: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Limits that may be held less strictly. */
   readonly degradable: ReadonlySet<DegradableLimit>;
@@ -59,6 +60,7 @@ const options = [
   "networkDisabled",
   "allowedDomains",
   "allowedPackages",
+  "packageFolders",
   "env",
   "onUnsupported",
   "warm",
@@ -110,6 +112,7 @@ export function resolveSandboxConfig(config: SandboxConfig = {}, where = "sandbo
     networkDisabled: check.boolean("networkDisabled", config.networkDisabled, true),
     allowedDomains: checkNames(check, "allowedDomains", config.allowedDomains, allowedDomainsProblems),
     allowedPackages: checkNames(check, "allowedPackages", config.allowedPackages, allowedPackagesProblems),
+    packageFolders: checkNames(check, "packageFolders", config.packageFolders, packageFoldersProblems),
     env: checkEnvironment(check, "env", config.env),
     degradable: checkDegradable(check, config.onUnsupported),
     asked: new Set(degradableLimits.filter((limit) => config[limit] !== undefined)),

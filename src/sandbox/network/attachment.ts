@@ -56,7 +56,7 @@ export async function attachNetwork(
   const rules = parseDomainRules("allowedDomains", entries, problems);
   if (problems.length > 0) throw new InvalidOptionError(problems);
   const directory = await mkdtemp(join(options.directory ?? tmpdir(), "net-"));
-  const socketPath = join(directory, `${randomUUID().slice(0, 18)}.sock`);
+  const socketPath = join(directory, `${randomUUID().slice(0, 13)}.sock`);
   const preload = join(directory, "proxy.cjs");
   const { limits, hooks, python = "/usr/bin/python3" } = options;
   let proxy: EgressProxy;

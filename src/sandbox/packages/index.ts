@@ -1,6 +1,6 @@
 /** Allowed packages: from a caller's list to what a sandbox shows. */
 import { existsSync, realpathSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { InvalidOptionError, type Problem } from "../../model/error.js";
 import { parseNpmRequirement } from "./javascript/requirement.js";
 import { resolveNpmView } from "./javascript/resolve.js";
@@ -28,6 +28,7 @@ export interface PackageSources {
 /** How long a view is given again without looking at the directories, in milliseconds: a burst of runs asks once. */
 const trustedForMs = 1000;
 const keptViews = 64;
+const systemNodeModules = [join(dirname(dirname(process.execPath)), "lib", "node_modules"), "/usr/share/nodejs"];
 
 /**
  * The entries of `allowedPackages` that no language takes, as problems of `name[index]`.
@@ -42,6 +43,26 @@ export function allowedPackagesProblems(name: string, entries: readonly unknown[
     if (problem === undefined || problemOf(() => parseNpmRequirement(entry)) === undefined) return [];
     return [{ where, message: `${JSON.stringify(entry)}: ${problem}` }];
   });
+}
+
+/** The entries of `packageFolders` that are no absolute paths of directories. */
+export function packageFoldersProblems(name: string, entries: readonly unknown[]): Problem[] {
+  return entries.flatMap((entry, index) => {
+    const isPath = typeof entry === "string" && isAbsolute(entry) && !entry.includes("\0");
+    if (isPath && statSync(entry, { throwIfNoEntry: false })?.isDirectory() === true) return [];
+    const message = `takes the absolute path of a directory that exists, got ${JSON.stringify(entry)}`;
+    return [{ where: `${name}[${index}]`, message }];
+  });
+}
+
+/** Sources with the folders of a configuration: those called `node_modules` are JavaScript's, the others Python's. */
+export function sourcesWith(pythonInterpreter: string, folders: readonly string[]): PackageSources {
+  const isNpm = (folder: string) => basename(folder) === "node_modules";
+  return {
+    pythonInterpreter,
+    siteDirectories: folders.filter((folder) => !isNpm(folder)),
+    nodeModules: [...folders.filter(isNpm), ...systemNodeModules],
+  };
 }
 
 function problemOf(parse: () => unknown): string | undefined {
@@ -112,8 +133,7 @@ export class PackageViews {
   }
 
   #nodeModules(): string[] {
-    const global = join(dirname(dirname(process.execPath)), "lib", "node_modules");
-    const roots = this.#sources.nodeModules ?? [global, "/usr/share/nodejs"];
+    const roots = this.#sources.nodeModules ?? systemNodeModules;
     return roots.filter((root) => existsSync(root)).map((root) => realpathSync(root));
   }
 }

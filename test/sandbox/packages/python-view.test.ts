@@ -42,7 +42,7 @@ function wheel(name: string, version: string, files: readonly string[], requires
 
 async function view(...entries: string[]) {
   const environment = await readPythonEnvironment(interpreter);
-  const isolated = { ...environment, siteDirectories: [site], dpkgDirectory: join(root, "dpkg") };
+  const isolated = { ...environment, siteDirectories: [site], ownSites: [site], dpkgDirectory: join(root, "dpkg") };
   const made = resolvePythonView(entries.map(parseAllowedDistribution), isolated);
   return { ...made, shown: made.binds.map(({ target }) => target.slice(site.length + 1)) };
 }
@@ -244,8 +244,15 @@ describe("a cache of views", () => {
 
   test("finds a virtual environment's distributions before the system's", async () => {
     wheel("pip", "99.1", ["pip/__init__.py"]);
-    const { versions } = await new PackageViews({ siteDirectories: [site] }).view("python", ["pip"]);
+    const { versions, binds, roots, importNames } = await new PackageViews({ siteDirectories: [site] }).view("python", [
+      "pip",
+    ]);
+    const own = (await readPythonEnvironment(interpreter)).ownSites[0]!;
     expect(versions.pip).toBe("99.1");
+    expect(binds).toContainEqual({ source: join(site, "pip"), target: `${own}/pip` });
+    expect(roots).toContain(own);
+    expect(roots).not.toContain(site);
+    expect(importNames).toEqual(["pip"]);
   });
 });
 

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { allowedPackagesProblems, PackageViews } from "#src/sandbox/packages/index.js";
+import {
+  allowedPackagesProblems,
+  PackageViews,
+  packageFoldersProblems,
+  sourcesWith,
+} from "#src/sandbox/packages/index.js";
 import { parseNpmRequirement } from "#src/sandbox/packages/javascript/requirement.js";
 import { normaliseName } from "#src/sandbox/packages/python/name.js";
 import { parseAllowedDistribution, parseRequirement } from "#src/sandbox/packages/python/requirement.js";
@@ -186,6 +191,18 @@ describe("a list of allowed packages", () => {
       "allowedPackages[5]",
     ]);
     expect(problems[2]!.message).toContain('"numpy @ file:///etc"');
+  });
+
+  test("is looked for in folders that exist, told apart by their names", () => {
+    const entries = ["/tmp", "relative", "/does/not/exist", "/etc/passwd", 5, "/tmp\0"];
+    const wrong = packageFoldersProblems("packageFolders", entries).map(({ where }) => where);
+    expect(wrong).toEqual([1, 2, 3, 4, 5].map((index) => `packageFolders[${index}]`));
+    const { siteDirectories, nodeModules } = sourcesWith("/usr/bin/python3", [
+      "/a/node_modules",
+      "/venv/site-packages",
+    ]);
+    expect(siteDirectories).toEqual(["/venv/site-packages"]);
+    expect(nodeModules?.[0]).toBe("/a/node_modules");
   });
 
   test("is refused as a whole, by entry, where one is of no use to the language", async () => {

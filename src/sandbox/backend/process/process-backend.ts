@@ -4,13 +4,13 @@
  * what happens in it.
  */
 import { OrchestratorError } from "../../../model/error.js";
-import { type SandboxExecutionResult, UnsupportedLimitError } from "../../../model/sandbox.js";
+import { type NetworkDenial, type SandboxExecutionResult, UnsupportedLimitError } from "../../../model/sandbox.js";
 import type { BackendCapabilities, SandboxBackend } from "../../backend.js";
 import type { ResolvedSandboxConfig } from "../../config.js";
 import type { Language } from "../../language.js";
 import { languageNamed } from "../../language.js";
-import { attachNetwork } from "../../network/attachment.js";
-import { PackageViews } from "../../packages/index.js";
+import { attachNetwork, type NetworkAttachment } from "../../network/attachment.js";
+import { PackageViews, sourcesWith } from "../../packages/index.js";
 import { packagePart } from "../../packages/part.js";
 import type { LaunchRecipe, RecipePart } from "../../recipe.js";
 import type { CodeRequest } from "../../request.js";
@@ -26,6 +26,8 @@ import { sweepOnce } from "./sweep.js";
 /** A recipe with what it holds on the host. */
 export interface PreparedRecipe {
   readonly recipe: LaunchRecipe;
+  /** What was denied so far; `undefined` where there is no way to the network at all. */
+  denials(): readonly NetworkDenial[] | undefined;
   /** Gives back what its parts hold, once the sandbox is gone. */
   release(): Promise<void>;
 }
@@ -85,7 +87,9 @@ export class ProcessBackend implements SandboxBackend {
       const isPooled = config.warm && config.allowedDomains.length === 0;
       const launcher = isPooled ? (this.#warm?.launcher ?? this.#cold) : this.#cold;
       const sandbox = await launcher.launch(prepared.recipe);
-      return await runCode(sandbox, request, { limits: config.limits, startedAt });
+      const result = await runCode(sandbox, request, { limits: config.limits, startedAt });
+      const denials = prepared.denials();
+      return denials === undefined ? result : { ...result, networkDenials: denials };
     } finally {
       await prepared.release();
     }
@@ -114,13 +118,23 @@ export class ProcessBackend implements SandboxBackend {
     };
     try {
       if (language.name === "python" || language.name === "javascript") {
-        const view = await this.#viewsOf(interpreter.path).view(language.name, config.allowedPackages);
+        const view = await this.#viewsOf(interpreter.path, config.packageFolders).view(
+          language.name,
+          config.allowedPackages,
+        );
         parts.push(packagePart(view));
       }
-      if (config.allowedDomains.length > 0)
-        parts.push(await attachNetwork(config.allowedDomains, { directory: supervisorFolder().path }));
+      let network: NetworkAttachment | undefined;
+      if (config.allowedDomains.length > 0) {
+        network = await attachNetwork(config.allowedDomains, { directory: supervisorFolder().path });
+        parts.push(network);
+      }
       const hidden = await hiddenPackageFolders();
-      return { recipe: makeRecipe(config, language, interpreter, parts, hidden), release };
+      return {
+        recipe: makeRecipe(config, language, interpreter, parts, hidden),
+        denials: () => network?.denials,
+        release,
+      };
     } catch (error) {
       await release();
       throw error;
@@ -132,11 +146,12 @@ export class ProcessBackend implements SandboxBackend {
     await this.#cold.close();
   }
 
-  #viewsOf(interpreter: string): PackageViews {
-    let views = this.#views.get(interpreter);
+  #viewsOf(interpreter: string, folders: readonly string[]): PackageViews {
+    const key = [interpreter, ...folders].join("\0");
+    let views = this.#views.get(key);
     if (views === undefined) {
-      views = new PackageViews({ pythonInterpreter: interpreter });
-      this.#views.set(interpreter, views);
+      views = new PackageViews(sourcesWith(interpreter, folders));
+      this.#views.set(key, views);
     }
     return views;
   }

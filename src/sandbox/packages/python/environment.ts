@@ -10,6 +10,8 @@ export interface PythonEnvironment {
   readonly interpreter: string;
   /** Directories of installed distributions that exist, the first to be searched first. */
   readonly siteDirectories: readonly string[];
+  /** The interpreter's own among them, and those that it would search if they existed. */
+  readonly ownSites: readonly string[];
   readonly markers: MarkerEnvironment;
   /** Debian's records of who owns which file; none where it does not exist. Default `/var/lib/dpkg`. */
   readonly dpkgDirectory?: string;
@@ -42,7 +44,8 @@ export async function readPythonEnvironment(
 ): Promise<PythonEnvironment> {
   const { sites, markers } = await askOnce(interpreter);
   const directories = [...extraSites, ...sites].map(existingDirectory).filter((path) => path !== undefined);
-  return { interpreter, siteDirectories: [...new Set(directories)], markers };
+  const ownSites = sites.map((path) => existingDirectory(path) ?? path);
+  return { interpreter, siteDirectories: [...new Set(directories)], ownSites, markers };
 }
 
 function askOnce(interpreter: string): Promise<{ sites: string[]; markers: MarkerEnvironment }> {

@@ -46,11 +46,14 @@ export function resolvePythonView(
 ): PackageView {
   const installed = new InstalledDistributions(environment);
   const wanted = requirements.map((requirement) => findWanted(requirement, installed, environment));
+  // Of other directories than its own the interpreter knows nothing: what they have is shown in the first of its own.
+  const shownIn = (site: string) => (environment.ownSites.includes(site) ? site : environment.ownSites[0]!);
   const closure = closureOf(wanted, installed, environment);
-  const paths = [...closure.owned].flatMap(([site, owned]) =>
-    fewestEntries(site, owned).map((entry) => `${site}/${entry}`),
+  const binds = resolveBinds(
+    [...closure.owned].flatMap(([site, owned]) =>
+      fewestEntries(site, owned).map((entry) => ({ source: `${site}/${entry}`, target: `${shownIn(site)}/${entry}` })),
+    ),
   );
-  const binds = resolveBinds(paths.map(asItself));
   const others = [...closure.distributions.keys()].flatMap((key) => elsewhere[key] ?? []);
   const data = resolveBinds(others.flatMap((other) => other.data).map(asItself));
   const versions = Object.fromEntries(
@@ -62,7 +65,7 @@ export function resolvePythonView(
       ...binds,
       ...data,
     ]),
-    roots: environment.siteDirectories,
+    roots: [...new Set(environment.siteDirectories.map(shownIn))],
     binds: binds.map(plainBind),
     data: data.map(plainBind),
     environment: environmentOf(others),
@@ -114,7 +117,7 @@ function importNamesOf(
 ): string[] {
   const shown = new Set<string>();
   for (const { target } of binds) {
-    const site = environment.siteDirectories.find((directory) => target.startsWith(`${directory}/`));
+    const site = environment.ownSites.find((directory) => target.startsWith(`${directory}/`));
     const first = site === undefined ? "" : target.slice(site.length + 1).split("/")[0]!;
     shown.add(first.replace(/\.(?:py|[^/]*\.so)$/, ""));
   }
