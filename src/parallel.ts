@@ -1,9 +1,13 @@
 /** `orchestrator-executor/parallel`: graphs of tasks and the executor that runs them. */
+
+export { type SimulatedTask, type Simulation, type SimulationOptions, simulate } from "./core/simulate.js";
 export { type ExecutionConfig, ExecutionMode, type ResourceLimits } from "./executor/config.js";
 export type { RunResults } from "./executor/outcomes.js";
 export { ParallelExecutor } from "./executor/parallel-executor.js";
 export type { Run } from "./executor/run.js";
 export type { RunOptions } from "./executor/run-options.js";
+export { type PushOptions, type TakeOptions, TaskQueue, type TaskQueueOptions } from "./executor/task-queue.js";
+export type { StreamOptions } from "./executor/task-stream.js";
 export type { SpawnedTasks, SpawnOptions, TaskContext, WorkerContext } from "./model/context.js";
 export { code, command, deferred, subprocess, type WorkerFunction, worker } from "./model/describe.js";
 export {

@@ -1,9 +1,10 @@
 /** Runs graphs of tasks: the public face of the engine. */
 import { randomUUID } from "node:crypto";
-import { compileGraph } from "../core/compile.js";
+import { type CompileSettings, compileGraph } from "../core/compile.js";
 import { AdditionCompiler } from "../core/compile-additions.js";
 import { InvalidOptionError, OrchestratorError } from "../model/error.js";
 import { TaskGraph } from "../model/graph.js";
+import type { ExecutionResult } from "../model/result.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import { RunnerSet } from "./compose.js";
@@ -12,6 +13,7 @@ import type { RunResults } from "./outcomes.js";
 import { Run } from "./run.js";
 import { checkRunOptions, type RunOptions } from "./run-options.js";
 import { systemClock } from "./system-clock.js";
+import { type StreamOptions, TaskStream } from "./task-stream.js";
 
 /** The world of an executor, for simulations and tests. */
 export interface ExecutorWorld {
@@ -39,12 +41,16 @@ export class ParallelExecutor implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #runs = new Set<Run>();
+  readonly #streams = new Set<TaskStream>();
+  readonly #settings: CompileSettings;
   #closed = false;
 
   /** @throws InvalidOptionError with everything that is wrong with the configuration. */
   constructor(config: ExecutionConfig = {}, world: ExecutorWorld = {}) {
     this.#config = resolveConfig(config);
     this.#runners = new RunnerSet(this.#config);
+    const { limits, defaults } = this.#config;
+    this.#settings = { limits, defaults, refuse: (kind) => this.#runners.refuse(kind) };
     this.#clock = world.clock ?? systemClock;
     this.#random = world.random ?? Math.random;
   }
@@ -56,24 +62,18 @@ export class ParallelExecutor implements AsyncDisposable {
    * @throws InvalidGraphError, InvalidOptionError; OrchestratorError `EXECUTOR_CLOSED`.
    */
   run(graph: TaskGraph | readonly Task[], options: RunOptions = {}): Run {
-    if (this.#closed)
-      throw new OrchestratorError("EXECUTOR_CLOSED", "the executor was closed and runs nothing more; make a new one");
+    if (this.#closed) throw closedError();
     checkRunOptions(options);
     const tasks = graph instanceof TaskGraph ? graph.tasks : graph;
     if (!Array.isArray(tasks))
       throw new InvalidOptionError([{ where: "tasks", message: "takes an array of tasks or a TaskGraph" }]);
     const config = this.#config;
-    const settings = {
-      limits: config.limits,
-      defaults: config.defaults,
-      refuse: (kind: string) => this.#runners.refuse(kind),
-    };
-    const compiled = compileGraph(tasks, settings);
+    const compiled = compileGraph(tasks, this.#settings);
     const run = new Run({
       id: options.runId ?? randomUUID(),
       graphName: graph instanceof TaskGraph ? graph.name : "tasks",
       graph: compiled,
-      additions: new AdditionCompiler(settings),
+      additions: new AdditionCompiler(this.#settings),
       config,
       runners: this.#runners,
       clock: this.#clock,
@@ -102,10 +102,48 @@ export class ParallelExecutor implements AsyncDisposable {
     return this.executeTasks(graph, options);
   }
 
+  /**
+   * Runs tasks as they come, and gives their results as they end, in memory that does not grow with their number. A task
+   * may depend on those before it that are in the stream or among the last that ended. One that cannot run gives a
+   * failed result with an `InvalidGraphError`, and the others go on.
+   *
+   * @example
+   * for await (const result of executor.stream(readTasks())) if (!result.success) console.error(result.error);
+   *
+   * Not for tasks that add tasks: a stream's memory is bounded, and what they would add is not.
+   */
+  stream(
+    tasks: AsyncIterable<Task> | Iterable<Task>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<ExecutionResult, undefined, undefined> {
+    if (this.#closed) throw closedError();
+    const stream = new TaskStream({
+      id: randomUUID(),
+      source: tasks,
+      options,
+      additions: new AdditionCompiler(this.#settings),
+      config: this.#config,
+      runners: this.#runners,
+      clock: this.#clock,
+      random: this.#random,
+      signals: [this.#config.signal, options.signal].filter((signal) => signal !== undefined),
+    });
+    return this.#results(stream);
+  }
+
+  async *#results(stream: TaskStream): AsyncGenerator<ExecutionResult, undefined, undefined> {
+    this.#streams.add(stream);
+    try {
+      yield* stream.results();
+    } finally {
+      this.#streams.delete(stream);
+    }
+  }
+
   /** Cancels runs that go on, waits for their end, and ends every worker. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const run of this.#runs) run.shutDown();
+    for (const run of [...this.#runs, ...this.#streams]) run.shutDown();
     await Promise.allSettled([...this.#runs].map((run) => run.results));
     await this.#runners.close();
   }
@@ -113,4 +151,8 @@ export class ParallelExecutor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function closedError(): OrchestratorError {
+  return new OrchestratorError("EXECUTOR_CLOSED", "the executor was closed and runs nothing more; make a new one");
 }

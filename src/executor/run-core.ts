@@ -59,6 +59,7 @@ const sliceMs = 10;
 
 export class RunCore implements RunState {
   readonly id: string;
+  readonly open: boolean;
   readonly tasks: Task[];
   readonly numbers: TaskNumbers;
   readonly scheduler: Scheduler;
@@ -92,6 +93,7 @@ export class RunCore implements RunState {
     this.#parts = parts;
     this.#owner = owner;
     this.id = id;
+    this.open = parts.open;
     this.tasks = tasks;
     this.numbers = parts.numbers;
     this.config = config;

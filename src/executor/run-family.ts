@@ -23,6 +23,11 @@ export class RunFamily {
   /** Adds tasks as children of a running one. @throws InvalidGraphError, with nothing added. */
   spawn(parent: number, tasks: readonly Task[], options: SpawnOptions): SpawnedTasks {
     const { scheduler, reporter } = this.#run;
+    if (this.#run.open)
+      throw new OrchestratorError(
+        "UNSUPPORTED_MODE",
+        "tasks of a stream cannot add tasks: put them into the stream, or make a run of a graph",
+      );
     const { table } = scheduler;
     const numbers = table.numbersForNext(tasks.length);
     const group = this.#makeGroup(options);

@@ -16,6 +16,8 @@ export interface TaskNumbers {
 
 export interface RunState {
   readonly id: string;
+  /** Whether it is a stream. */
+  readonly open: boolean;
   readonly tasks: Task[];
   readonly numbers: TaskNumbers;
   readonly scheduler: Scheduler;
