@@ -1,7 +1,7 @@
 /** The commands, their arguments and their help. What a command does is in `commands/`, loaded when it is called. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type ExitCode, exitCode } from "./exit-code.js";
+import { packageVersion } from "./package-version.js";
 
 /** A command line that can be run in parts by tests. */
 export interface Program {
@@ -36,6 +36,8 @@ export function makeProgram(): Program {
   addValidate(root, lazily);
   addGraph(root, lazily);
   addSimulate(root, lazily);
+  addExec(root, lazily);
+  addMcp(root, lazily);
   addDoctor(root, lazily);
   addCompletion(root, lazily);
   for (const command of root.commands) command.exitOverride().showHelpAfterError("(--help shows what is taken)");
@@ -154,6 +156,45 @@ Examples:
     .action(lazily(async () => (await import("./commands/simulate.js")).simulate));
 }
 
+function addExec(root: Command, lazily: Lazily): void {
+  sandboxOptions(root.command("exec"))
+    .description("Run code that nobody trusts in a sandbox.")
+    .argument("<file>", "file with the code, or - for standard input")
+    .argument("[args...]", "arguments of the code")
+    .option("-l, --language <name>", "python, javascript or bash; default: by the file's suffix, python for -")
+    .option("-i, --input <json>", "data that the code finds as `inputs`")
+    .option("--stdin", "hand standard input to the code")
+    .option("--artifacts <folder>", "write files that the code left in its working folder to this one")
+    .option("--json", "print the result, with what was used and what held each limit, as JSON")
+    .addHelpText(
+      "after",
+      `
+The code has no network, sees nothing of this machine's files, and can import the standard library and the packages
+that are allowed. What it prints is printed; if it prints nothing, its \`result\` is.
+Exit codes: 0 it ran to its end, 1 it failed or hit a limit, 2 bad input, 130 interrupted.
+
+Examples:
+  $ orchestrator exec script.py
+  $ orchestrator exec analysis.py --allow pandas --memory 1GB --time 1m
+  $ echo 'print(6 * 7)' | orchestrator exec -
+  $ orchestrator exec sum.js --input '[1, 2, 3]' --json`,
+    )
+    .action(lazily(async () => (await import("./commands/exec.js")).exec));
+}
+
+function addMcp(root: Command, lazily: Lazily): void {
+  sandboxOptions(root.command("mcp"))
+    .description("Serve sandboxes to an agent by the Model Context Protocol, over standard input and output.")
+    .option("--max-sessions <count>", "sessions at one time", wholeNumber)
+    .addHelpText(
+      "after",
+      `
+Configure a client to start it, for example:
+  { "mcpServers": { "sandbox": { "command": "npx", "args": ["orchestrator", "mcp", "--allow", "pandas"] } } }`,
+    )
+    .action(lazily(async () => (await import("./commands/mcp.js")).mcp));
+}
+
 function addDoctor(root: Command, lazily: Lazily): void {
   root
     .command("doctor")
@@ -189,6 +230,26 @@ function inputOptions(command: Command): Command {
     .option("--inputs <file>", "values of inputs from a JSON or YAML file; -i wins");
 }
 
+function sandboxOptions(command: Command): Command {
+  return command
+    .option("-a, --allow <package>", "package that the code can import; may be given again", collect)
+    .option("--allow-domain <host>", "host, or host:port, that the code can reach; may be given again", collect)
+    .option("--memory <size>", "memory of all its processes, such as 512MB")
+    .option("--time <duration>", "wall-clock limit of a piece of code, such as 30s")
+    .option("--cpu <cores>", "CPU cores, such as 0.5", positiveNumber)
+    .addOption(new Option("--backend <name>", "what carries the sandbox").choices(["auto", "process", "docker", "vm"]));
+}
+
+function collect(text: string, gathered: readonly string[] = []): string[] {
+  return [...gathered, text];
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("It takes a number above 0.");
+  return value;
+}
+
 /** Gathers `-i name=value` into an object. */
 export function collectInput(text: string, gathered: Readonly<Record<string, string>>): Record<string, string> {
   const equals = text.indexOf("=");
@@ -205,9 +266,4 @@ function wholeNumber(text: string): number {
 
 function workerCounts(text: string): number[] {
   return text.split(",").map((part) => wholeNumber(part.trim()));
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,5 +1,5 @@
 /** Errors for people: what is wrong and where, without a stack unless it is a fault of this program. */
-import { InvalidGraphError, InvalidOptionError } from "../model/error.js";
+import { type ErrorCode, InvalidGraphError, InvalidOptionError, OrchestratorError } from "../model/error.js";
 import { type ExitCode, exitCode, UsageError } from "./exit-code.js";
 import { makeStyle, type Style } from "./render/style.js";
 
@@ -10,15 +10,18 @@ export function reportError(error: unknown): ExitCode {
   return isBadInput(error) ? exitCode.badInput : exitCode.failed;
 }
 
+/** Errors of the engine that what was given is to blame for. */
+const badInputCodes: ReadonlySet<unknown> = new Set([
+  "INVALID_OPTION",
+  "INVALID_GRAPH",
+  "INVALID_PIPELINE",
+  "UNSUPPORTED_MODE",
+  "UNSUPPORTED_LIMIT",
+  "PACKAGE_NOT_FOUND",
+] satisfies ErrorCode[]);
+
 function isBadInput(error: unknown): boolean {
-  return (
-    error instanceof UsageError ||
-    error instanceof InvalidOptionError ||
-    error instanceof InvalidGraphError ||
-    codeOf(error) === "INVALID_PIPELINE" ||
-    codeOf(error) === "UNSUPPORTED_MODE" ||
-    codeOf(error) === "UNSUPPORTED_LIMIT"
-  );
+  return error instanceof UsageError || badInputCodes.has(codeOf(error));
 }
 
 function codeOf(error: unknown): unknown {
@@ -29,7 +32,8 @@ function describeError(error: unknown, style: Style): string {
   if (codeOf(error) === "INVALID_PIPELINE") return describePipelineError(error as PipelineErrorShape, style);
   if (error instanceof InvalidOptionError || error instanceof InvalidGraphError)
     return error.problems.map(({ where, message }) => `${style.error("error:")} ${where}: ${message}`).join("\n");
-  if (isBadInput(error)) return `${style.error("error:")} ${(error as Error).message}`;
+  const isToldWhole = isBadInput(error) || (error instanceof OrchestratorError && error.code !== "INTERNAL");
+  if (isToldWhole) return `${style.error("error:")} ${(error as Error).message}`;
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `${style.error("error:")} this should not have happened; please report it with what follows\n${detail}`;
 }

@@ -6,19 +6,8 @@
  * `check.ts`, with the positions of the file.
  */
 import * as z from "zod";
-
-/** Names that expressions reach with a dot; hyphens are taken too, and then reached as `tasks["read-data"]`. */
-export const namePattern = /^[A-Za-z_][A-Za-z0-9_-]{0,99}$/;
-const durationPattern = /^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$/;
-const sizePattern = /^\s*\d+(\.\d+)?\s*([kKmMgGtT]?[bB]|[kKmMgGtT][iI][bB])\s*$/;
-
-const duration = z
-  .union([z.number().min(0), z.string().regex(durationPattern)])
-  .meta({ id: "duration", description: 'Seconds as a number, or a string with a unit: "250ms", "30s", "5m", "1h".' });
-
-const size = z
-  .union([z.int().min(0), z.string().regex(sizePattern)])
-  .meta({ id: "size", description: 'Bytes as a number, or a string with a unit: "512MB" (10^6), "512MiB" (2^20).' });
+import { sandbox } from "./schema-sandbox.js";
+import { duration, namePattern, size } from "./schema-values.js";
 
 const name = z.string().regex(namePattern);
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
@@ -89,23 +78,6 @@ const loop = z
     description:
       "Runs the work again until a condition holds. `previous` is the last iteration's output, null at first.",
   });
-
-const sandbox = z
-  .strictObject({
-    memoryLimit: size.optional(),
-    cpuQuota: z
-      .number()
-      .min(1000)
-      .optional()
-      .meta({ description: "Microseconds of CPU for each 100 ms: 50000 is half a CPU." }),
-    timeLimit: duration.optional(),
-    networkDisabled: z.boolean().optional(),
-    allowedPackages: z
-      .array(z.string().min(1))
-      .optional()
-      .meta({ description: "Packages that the code can import. Default: the standard library alone." }),
-  })
-  .meta({ id: "sandbox" });
 
 const code = z
   .strictObject({

@@ -6,7 +6,8 @@ import type * as z from "zod";
 import { nearestName } from "../model/nearest-name.js";
 import type { DocumentPath, SourceDocument } from "./document.js";
 import type { PipelineProblem } from "./problem.js";
-import { namePattern, type PipelineDefinition, pipelineSchema } from "./schema.js";
+import { type PipelineDefinition, pipelineSchema } from "./schema.js";
+import { namePattern } from "./schema-values.js";
 
 type Issue = z.core.$ZodIssue;
 
@@ -106,6 +107,11 @@ function formsOf(path: DocumentPath): string {
     case "memory":
     case "maxMemory":
     case "memoryLimit":
+    case "fileSizeLimit":
+    case "diskLimit":
+    case "outputLimit":
+    case "valueLimit":
+    case "artifactLimit":
     case "maxOutput":
       return sizeForm;
     case "retry":

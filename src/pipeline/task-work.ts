@@ -93,8 +93,16 @@ function describer(task: PipelineTask, pipeline: Pipeline): (scope: Scope) => De
     return () => work as DescribedWork;
   }
   const source = readSource(definition, pipeline);
-  const work = code(definition.code!.language, source, definition.code!.sandbox as SandboxConfig | undefined);
+  const work = code(definition.code!.language, source, sandboxConfig(definition, pipeline));
   return () => work as DescribedWork;
+}
+
+/** Folders of packages are relative to the file, as every path in it is. */
+function sandboxConfig({ code: written }: Definition, { directory }: Pipeline): SandboxConfig | undefined {
+  const { sandbox } = written!;
+  const packageFolders = sandbox?.packageFolders?.map((folder) => resolve(directory, folder));
+  if (sandbox === undefined) return undefined;
+  return { ...sandbox, ...(packageFolders && { packageFolders }) } as SandboxConfig;
 }
 
 function readSource({ code: written }: Definition, pipeline: Pipeline): string {

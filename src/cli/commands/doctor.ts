@@ -1,8 +1,9 @@
-/** `orchestrator doctor`: what this machine offers. Each finding is one row of `checks`; a new part of the engine adds its own. */
+/** `orchestrator doctor`: what this machine offers. The checks are in `doctor/`; a new part of the engine adds its own. */
 
 import type { Check, Finding } from "../doctor/check.js";
 import { cgroupChecks } from "../doctor/limits.js";
 import { machineChecks } from "../doctor/machine.js";
+import { sandboxFindings } from "../doctor/sandbox.js";
 import { type ExitCode, exitCode } from "../exit-code.js";
 import { makeStyle, type Style } from "../render/style.js";
 
@@ -11,9 +12,14 @@ const checks: readonly Check[] = [...machineChecks, ...cgroupChecks];
 export async function doctor(flags: { readonly json?: boolean }): Promise<ExitCode> {
   const findings: Finding[] = [];
   for (const check of checks) findings.push(await perform(check));
+  findings.push(...(await sandboxFindings().catch(brokenSandbox)));
   if (flags.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else process.stdout.write(describeFindings(findings, makeStyle(process.stdout)));
   return findings.some(({ verdict }) => verdict === "bad") ? exitCode.failed : exitCode.succeeded;
+}
+
+function brokenSandbox(error: unknown): Finding[] {
+  return [{ name: "sandbox", verdict: "bad", found: `could not be tried: ${(error as Error).message}` }];
 }
 
 async function perform({ name, run }: Check): Promise<Finding> {

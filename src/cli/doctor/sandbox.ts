@@ -1,0 +1,64 @@
+/** What sandboxes can hold here: each backend attempts violations and sees whether they are stopped. */
+
+import type { BackendCapabilities, LimitCapability } from "../../sandbox/backend.js";
+import { SandboxManager } from "../../sandbox/sandbox-manager.js";
+import type { Finding } from "./check.js";
+
+/** One finding for each backend, one for each of its languages, and one for all limits that it enforces. */
+export async function sandboxFindings(): Promise<Finding[]> {
+  await using manager = new SandboxManager();
+  const backends = await manager.capabilities();
+  return backends.flatMap(findingsOf);
+}
+
+function findingsOf(capabilities: BackendCapabilities): Finding[] {
+  const { backend, available, reason, remedy, limits, languages } = capabilities;
+  const name = `${backend} sandbox`;
+  if (!available)
+    return [
+      {
+        name,
+        verdict: "limited",
+        found: `not available: ${reason ?? "no reason was given"}`,
+        ...(remedy !== undefined && { advice: remedy }),
+      },
+    ];
+  const spoken = languages.filter(({ missing }) => missing === undefined);
+  const missing = languages.filter((language) => language.missing !== undefined);
+  return [
+    {
+      name,
+      verdict: "good",
+      found: spoken.map(({ language, version }) => `${language} ${version ?? ""}`.trim()).join(", "),
+    },
+    ...missing.map(
+      ({ language, missing: why, remedy: help }): Finding => ({
+        name,
+        verdict: "limited",
+        found: `no ${language}: ${why}`,
+        ...(help !== undefined && { advice: help }),
+      }),
+    ),
+    ...limitFindings(name, limits),
+  ];
+}
+
+function limitFindings(name: string, limits: readonly LimitCapability[]): Finding[] {
+  const enforced = limits.filter(({ strength }) => strength === "enforced");
+  const others = limits.filter(({ strength }) => strength !== "enforced");
+  const findings: Finding[] = [];
+  if (enforced.length > 0)
+    findings.push({
+      name,
+      verdict: "good",
+      found: `enforced: ${enforced.map(({ limit, by }) => `${limit} (${by})`).join(", ")}`,
+    });
+  for (const { limit, by, strength, detail, remedy } of others)
+    findings.push({
+      name,
+      verdict: "limited",
+      found: `${limit}: ${strength === "none" ? "not held" : `${strength}, by ${by}`}${detail === undefined ? "" : `; ${detail}`}`,
+      ...(remedy !== undefined && { advice: remedy }),
+    });
+  return findings;
+}
