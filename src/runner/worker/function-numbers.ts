@@ -10,16 +10,16 @@ export class FunctionNumbers {
   readonly #byNumber: KnownFunction[] = [];
 
   of(module: string, exportName: string): KnownFunction {
-    let exports = this.#byModule.get(module);
-    if (exports === undefined) {
-      exports = new Map();
-      this.#byModule.set(module, exports);
+    let ofModule = this.#byModule.get(module);
+    if (ofModule === undefined) {
+      ofModule = new Map();
+      this.#byModule.set(module, ofModule);
     }
-    let known = exports.get(exportName);
+    let known = ofModule.get(exportName);
     if (known === undefined) {
       known = { number: this.#byNumber.length, module, exportName };
       this.#byNumber.push(known);
-      exports.set(exportName, known);
+      ofModule.set(exportName, known);
     }
     return known;
   }
