@@ -99,7 +99,11 @@ describe("bad input: exit code 2, and nothing runs", () => {
     ["a bad number", ["good.yaml", "--max-workers", "0"], "It takes a whole number from 1."],
     ["a bad mode", ["good.yaml", "--mode", "fast"], "Allowed choices are parallel, sequential, sandboxed."],
     ["an unknown option", ["good.yaml", "--jsn"], "error: unknown option '--jsn'\n(Did you mean --json?)"],
-    ["a mode that refuses the work", ["good.yaml", "--mode", "sandboxed"], 'cannot run in mode "sandboxed"'],
+    [
+      "a mode that refuses the work",
+      ["good.yaml", "--mode", "sandboxed"],
+      'tasks.first.module: runs outside of a sandbox, which mode "sandboxed" refuses',
+    ],
     [
       "inputs that cannot be read",
       ["good.yaml", "--inputs", "nowhere.json"],

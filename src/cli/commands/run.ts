@@ -10,6 +10,7 @@ import { parseDurationMs } from "../../model/units.js";
 import { loadPipeline } from "../../pipeline/load.js";
 import { taskOnly } from "../../pipeline/pipeline.js";
 import { type PipelinePlan, planPipeline } from "../../pipeline/plan.js";
+import { refuseUnsandboxed } from "../../pipeline/sandboxed.js";
 import { type ExitCode, exitCode, UsageError } from "../exit-code.js";
 import { type InputFlags, readInputs } from "../input-values.js";
 import { Interruption } from "../interruption.js";
@@ -33,7 +34,9 @@ export interface RunFlags extends InputFlags {
 }
 
 export async function run(file: string, flags: RunFlags): Promise<ExitCode> {
-  const plan = planPipeline(loadPipeline(file), { inputs: readInputs(flags) });
+  const pipeline = loadPipeline(file);
+  if (flags.mode === "sandboxed") refuseUnsandboxed(pipeline);
+  const plan = planPipeline(pipeline, { inputs: readInputs(flags) });
   const config = configOf(plan, flags);
   prepareOutput(flags.output);
   const executor = new ParallelExecutor(config);
