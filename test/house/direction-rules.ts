@@ -44,8 +44,8 @@ export const exceptions: readonly { readonly file: RegExp; readonly to: readonly
 
 /** Files that a worker starts with: they load in every thread and process, so they must stay small. */
 const workerEntry = /^runner\/[a-z-]+\/entry\.ts$/;
-/** What may load in a worker: what workers share, and the model. Types vanish in the build and so are free. */
-const loadsInWorkers = /^(runner\/worker|model)\/|^node:/;
+/** What may load in a worker: what workers share, their protocols, and the model. Types vanish in the build and so are free. */
+const loadsInWorkers = /^(runner\/worker|model)\/|^runner\/[a-z-]+\/([a-z-]+-)?(protocol|frames)\.ts$|^node:/;
 
 export interface Violation {
   readonly rule: "direction" | "pure" | "worker" | "unknown-folder";
@@ -96,7 +96,7 @@ function workersOf(edges: readonly ImportEdge[]): Violation[] {
   return loading
     .filter(({ from, to }) => reached.has(from) && !loadsInWorkers.test(to))
     .map((edge) => {
-      const message = `${edge.from} imports ${edge.to}, which would load in every worker: only runner/worker and model may`;
+      const message = `${edge.from} imports ${edge.to}, which would load in every worker: only runner/worker, protocols and model may`;
       return { rule: "worker", edge, message };
     });
 }
