@@ -1,14 +1,15 @@
 /** Allowed packages: from a caller's list to what a sandbox shows. */
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
-import { InvalidOptionError, type Problem } from "../../model/error.js";
-import { parseNpmRequirement } from "./javascript/requirement.js";
-import { resolveNpmView } from "./javascript/resolve.js";
+import type { Problem } from "../../model/error.js";
+import { type AllowedEntry, readAllowedPackages } from "./allowed-list.js";
+import { hasNpmPackage, resolveNpmView } from "./javascript/resolve.js";
+import { InstalledDistributions } from "./python/closure.js";
 import { readPythonEnvironment } from "./python/environment.js";
-import { parseAllowedDistribution } from "./python/requirement.js";
 import { resolvePythonView } from "./python/resolve.js";
 import type { PackageView } from "./view.js";
 
+export { allowedPackagesProblems } from "./allowed-list.js";
 export { packagePart } from "./part.js";
 export type { PackageBind, PackageView } from "./view.js";
 
@@ -30,21 +31,6 @@ const trustedForMs = 1000;
 const keptViews = 64;
 const systemNodeModules = [join(dirname(dirname(process.execPath)), "lib", "node_modules"), "/usr/share/nodejs"];
 
-/**
- * The entries of `allowedPackages` that no language takes, as problems of `name[index]`.
- *
- * The language is known only when code comes, so this refuses what is wrong for all of them: URLs, paths, options, markers.
- */
-export function allowedPackagesProblems(name: string, entries: readonly unknown[]): Problem[] {
-  return entries.flatMap((entry, index) => {
-    const where = `${name}[${index}]`;
-    if (typeof entry !== "string") return [{ where, message: "takes the name of a package as a string" }];
-    const problem = problemOf(() => parseAllowedDistribution(entry));
-    if (problem === undefined || problemOf(() => parseNpmRequirement(entry)) === undefined) return [];
-    return [{ where, message: `${JSON.stringify(entry)}: ${problem}` }];
-  });
-}
-
 /** The entries of `packageFolders` that are no absolute paths of directories. */
 export function packageFoldersProblems(name: string, entries: readonly unknown[]): Problem[] {
   return entries.flatMap((entry, index) => {
@@ -56,22 +42,13 @@ export function packageFoldersProblems(name: string, entries: readonly unknown[]
 }
 
 /** Sources with the folders of a configuration: those called `node_modules` are JavaScript's, the others Python's. */
-export function sourcesWith(pythonInterpreter: string, folders: readonly string[]): PackageSources {
+export function sourcesWith(pythonInterpreter: string | undefined, folders: readonly string[]): PackageSources {
   const isNpm = (folder: string) => basename(folder) === "node_modules";
   return {
-    pythonInterpreter,
+    ...(pythonInterpreter === undefined ? {} : { pythonInterpreter }),
     siteDirectories: folders.filter((folder) => !isNpm(folder)),
     nodeModules: [...folders.filter(isNpm), ...systemNodeModules],
   };
-}
-
-function problemOf(parse: () => unknown): string | undefined {
-  try {
-    parse();
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 interface KnownView {
@@ -90,10 +67,10 @@ export class PackageViews {
   }
 
   /**
-   * The view of `entries` for a language; an empty list gives the standard library alone.
+   * The view of `entries` for a language: those of them that the language has, so that an empty list gives the standard library alone.
    *
    * @throws InvalidOptionError for entries that are no names with version specifiers.
-   * @throws OrchestratorError `PACKAGE_NOT_FOUND` for one that is not installed; it says how to install it.
+   * @throws OrchestratorError `PACKAGE_NOT_FOUND` for one that is installed for no language; it says how to install it.
    */
   async view(language: PackageLanguage, entries: readonly string[], now = performance.now()): Promise<PackageView> {
     const key = JSON.stringify([language, [...new Set(entries)].sort()]);
@@ -123,8 +100,38 @@ export class PackageViews {
     entries: readonly string[],
     directories: readonly string[],
   ): Promise<PackageView> {
-    if (language === "javascript") return resolveNpmView(parseAll(entries, parseNpmRequirement), directories);
-    return resolvePythonView(parseAll(entries, parseAllowedDistribution), await this.#environment());
+    const allowed = readAllowedPackages(entries);
+    if (language === "javascript") {
+      const wanted = allowed.filter(({ javascript }) => javascript !== undefined);
+      const distributions = wanted.some(({ python }) => python !== undefined) ? await this.#distributions() : undefined;
+      const isElsewhere = ({ python, javascript }: AllowedEntry) =>
+        !hasNpmPackage(javascript!.name, directories) && distributions?.find(python?.key ?? "") !== undefined;
+      return resolveNpmView(
+        wanted.filter((entry) => !isElsewhere(entry)).map(({ javascript }) => javascript!),
+        directories,
+      );
+    }
+    const wanted = allowed.filter(({ python }) => python !== undefined);
+    const environment = await this.#environment();
+    const installed = new InstalledDistributions(environment);
+    const isElsewhere = ({ python, javascript }: AllowedEntry) =>
+      installed.find(python!.key) === undefined &&
+      javascript !== undefined &&
+      hasNpmPackage(javascript.name, this.#nodeModules());
+    return resolvePythonView(
+      wanted.filter((entry) => !isElsewhere(entry)).map(({ python }) => python!),
+      environment,
+      installed,
+    );
+  }
+
+  /** `undefined` on a machine without Python. */
+  async #distributions(): Promise<InstalledDistributions | undefined> {
+    try {
+      return new InstalledDistributions(await this.#environment());
+    } catch {
+      return undefined;
+    }
   }
 
   #environment() {
@@ -136,21 +143,6 @@ export class PackageViews {
     const roots = this.#sources.nodeModules ?? systemNodeModules;
     return roots.filter((root) => existsSync(root)).map((root) => realpathSync(root));
   }
-}
-
-function parseAll<Requirement>(entries: readonly string[], parse: (entry: string) => Requirement): Requirement[] {
-  const problems: Problem[] = [];
-  const requirements = entries.flatMap((entry, index) => {
-    try {
-      return [parse(entry)];
-    } catch (error) {
-      const message = `${JSON.stringify(entry)}: ${(error as Error).message}`;
-      problems.push({ where: `allowedPackages[${index}]`, message });
-      return [];
-    }
-  });
-  if (problems.length > 0) throw new InvalidOptionError(problems);
-  return requirements;
 }
 
 /** Changes when something is installed at the path or removed from it. */

@@ -109,3 +109,19 @@ test("a part hands on what the view says about its data", () => {
     mounts: [{ target: "/usr/share/a" }],
   });
 });
+
+test("one list serves each language with what that has, and an entry that none has is an error", async () => {
+  npm("node_modules/a-package-of-npm", "1.0.0");
+  npm("node_modules/@s/c", "1.0.0");
+  const site = join(root, "site-packages");
+  mkdirSync(join(site, "Of_Python-2.0.dist-info"), { recursive: true });
+  writeFileSync(join(site, "Of_Python-2.0.dist-info/METADATA"), "Name: Of.Python\nVersion: 2.0\n\n");
+  writeFileSync(join(site, "of_python.py"), "");
+  const views = new PackageViews({ nodeModules: [modules], siteDirectories: [site] });
+  const list = ["a-package-of-npm", "of-python>=1", "@s/c@^1", "of-python"];
+  expect((await views.view("javascript", list)).versions).toEqual({ "@s/c": "1.0.0", "a-package-of-npm": "1.0.0" });
+  expect((await views.view("python", list)).versions).toEqual({ "of-python": "2.0" });
+  for (const language of ["python", "javascript"] as const)
+    await expect(views.view(language, [...list, "nowhere"])).rejects.toThrow(/"nowhere" is not installed/);
+  await expect(views.view("python", ["of-python>=3", "a-package-of-npm"])).rejects.toThrow(/version 2.0 is installed/);
+});

@@ -7,7 +7,7 @@ import { OrchestratorError } from "../../../model/error.js";
 import { type NetworkDenial, type SandboxExecutionResult, UnsupportedLimitError } from "../../../model/sandbox.js";
 import type { BackendCapabilities, SandboxBackend } from "../../backend.js";
 import type { ResolvedSandboxConfig } from "../../config.js";
-import type { Language } from "../../language.js";
+import type { Interpreter, Language } from "../../language.js";
 import { languageNamed } from "../../language.js";
 import { attachNetwork, type NetworkAttachment } from "../../network/attachment.js";
 import { PackageViews, sourcesWith } from "../../packages/index.js";
@@ -118,7 +118,7 @@ export class ProcessBackend implements SandboxBackend {
     };
     try {
       if (language.name === "python" || language.name === "javascript") {
-        const view = await this.#viewsOf(interpreter.path, config.packageFolders).view(
+        const view = await this.#viewsOf(language, interpreter, config.packageFolders).view(
           language.name,
           config.allowedPackages,
         );
@@ -146,11 +146,12 @@ export class ProcessBackend implements SandboxBackend {
     await this.#cold.close();
   }
 
-  #viewsOf(interpreter: string, folders: readonly string[]): PackageViews {
-    const key = [interpreter, ...folders].join("\0");
+  #viewsOf(language: Language, interpreter: Interpreter, folders: readonly string[]): PackageViews {
+    const python = language.name === "python" ? interpreter.path : undefined;
+    const key = JSON.stringify([python, folders]);
     let views = this.#views.get(key);
     if (views === undefined) {
-      views = new PackageViews(sourcesWith(interpreter, folders));
+      views = new PackageViews(sourcesWith(python, folders));
       this.#views.set(key, views);
     }
     return views;

@@ -61,6 +61,11 @@ export function resolveNpmView(requirements: readonly NpmRequirement[], roots: r
   };
 }
 
+/** Whether any version of a package lies in one of the directories. */
+export function hasNpmPackage(name: string, roots: readonly string[]): boolean {
+  return findIn(roots, name) !== undefined;
+}
+
 function findWanted({ name, range }: NpmRequirement, roots: readonly string[]): NpmPackage {
   const searched = roots.length === 0 ? "no node_modules directory is configured" : `searched ${roots.join(", ")}`;
   const remedy = `install it with "npm install ${range === "*" ? name : `${name}@'${range}'`}"`;

@@ -43,8 +43,8 @@ const elsewhere: Readonly<Record<string, Elsewhere>> = {
 export function resolvePythonView(
   requirements: readonly PythonRequirement[],
   environment: PythonEnvironment,
+  installed = new InstalledDistributions(environment),
 ): PackageView {
-  const installed = new InstalledDistributions(environment);
   const wanted = requirements.map((requirement) => findWanted(requirement, installed, environment));
   // Of other directories than its own the interpreter knows nothing: what they have is shown in the first of its own.
   const shownIn = (site: string) => (environment.ownSites.includes(site) ? site : environment.ownSites[0]!);
