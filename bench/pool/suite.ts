@@ -7,7 +7,7 @@ import type { SuiteOptions, SuiteResult } from "../suite.js";
 import { type WorkloadName, workloadNames } from "./functions.js";
 import type { Measurement } from "./measure.js";
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 const contenders = [
   { name: "raw", label: "raw postMessage (the limit)" },
