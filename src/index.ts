@@ -1,2 +1,4 @@
 /** `orchestrator-executor`: everything that is public. */
+
+export * from "./monitor.js";
 export * from "./parallel.js";

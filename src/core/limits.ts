@@ -27,6 +27,21 @@ export function makeLimits(
   };
 }
 
+/** Amounts by name in the units that people use: cores, bytes, and whatever a custom resource counts. */
+export function describeAmounts(
+  limits: NamedLimits,
+  resources: readonly number[],
+  amounts: readonly number[],
+): Record<string, number> {
+  const described: Record<string, number> = {};
+  resources.forEach((resource, position) => {
+    const name = limits.names[resource];
+    // A group's concurrency is a resource too, but nobody declared it.
+    if (name !== undefined) described[name] = amounts[position]! / (resource === memoryResource ? 1 : 1000);
+  });
+  return described;
+}
+
 function toThousandths(amount: number): number {
   return amount === Number.POSITIVE_INFINITY ? amount : Math.round(amount * 1000);
 }

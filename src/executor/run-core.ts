@@ -106,7 +106,14 @@ export class RunCore implements RunState {
     });
     this.outcomes = new Outcomes(this.scheduler.table, (task) => tasks[task]!.id);
     this.events = new RunEvents(id, config.monitor === undefined ? [] : [config.monitor]);
-    this.reporter = new RunReporter(this.events, tasks, this.scheduler.table, this.outcomes, clock);
+    this.reporter = new RunReporter({
+      events: this.events,
+      tasks,
+      scheduler: this.scheduler,
+      outcomes: this.outcomes,
+      clock,
+      limits: config.limits,
+    });
     this.#family = new RunFamily(this, parts.additions);
     this.#attempts = new RunAttempts(this, this.#family, parts.runners);
     this.#onAbort = () => this.cancel("caller", messageOf(this.#abortedSignal()?.reason));

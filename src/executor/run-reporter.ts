@@ -1,5 +1,6 @@
 /** Makes the public events of a run out of what its parts tell. Callers ask `observed` first: nothing is made for nobody. */
-import type { TaskTable } from "../core/task-table.js";
+import { describeAmounts, type NamedLimits } from "../core/limits.js";
+import type { Scheduler } from "../core/scheduler.js";
 import type { AttemptEndedEvent } from "../model/event.js";
 import type { TaskStatus } from "../model/result.js";
 import type { Task } from "../model/task.js";
@@ -9,19 +10,30 @@ import type { RunEvents } from "./run-events.js";
 
 type EndOfAttempt = Pick<AttemptEndedEvent, "attempt" | "outcome" | "executionTime" | "error" | "reason" | "retryAt">;
 
+export interface ReporterParts {
+  readonly events: RunEvents;
+  readonly tasks: readonly Task[];
+  readonly scheduler: Scheduler;
+  readonly outcomes: Outcomes;
+  readonly clock: Clock;
+  readonly limits: NamedLimits;
+}
+
 export class RunReporter {
   readonly #events: RunEvents;
   readonly #tasks: readonly Task[];
-  readonly #table: TaskTable;
+  readonly #scheduler: Scheduler;
+  readonly #limits: NamedLimits;
   readonly #outcomes: Outcomes;
   readonly #clock: Clock;
 
-  constructor(events: RunEvents, tasks: readonly Task[], table: TaskTable, outcomes: Outcomes, clock: Clock) {
-    this.#events = events;
-    this.#tasks = tasks;
-    this.#table = table;
-    this.#outcomes = outcomes;
-    this.#clock = clock;
+  constructor(parts: ReporterParts) {
+    this.#events = parts.events;
+    this.#tasks = parts.tasks;
+    this.#scheduler = parts.scheduler;
+    this.#outcomes = parts.outcomes;
+    this.#clock = parts.clock;
+    this.#limits = parts.limits;
   }
 
   get observed(): boolean {
@@ -35,7 +47,9 @@ export class RunReporter {
   }
 
   runStarted(at: number, graph: string): void {
-    this.#events.emit({ type: "run-started", at, graph, taskCount: this.#tasks.length });
+    const all = this.#limits.names.map((_, resource) => resource);
+    const limits = { slots: this.#limits.slots, ...describeAmounts(this.#limits, all, this.#limits.capacities) };
+    this.#events.emit({ type: "run-started", at, graph, taskCount: this.#tasks.length, limits });
   }
 
   cancelRequested(at: number, by: "caller" | "shutdown" | "fail-fast", message: string): void {
@@ -63,7 +77,16 @@ export class RunReporter {
   }
 
   attemptStarted(task: number, attempt: number, workerId: string): void {
-    this.#events.emit({ type: "attempt-started", at: this.#clock.now(), ...this.#named(task), attempt, workerId });
+    const { resources, amounts } = this.#scheduler.admission.demandOf(task);
+    const held = resources.length === 0 ? {} : { resources: describeAmounts(this.#limits, resources, amounts) };
+    this.#events.emit({
+      type: "attempt-started",
+      at: this.#clock.now(),
+      ...this.#named(task),
+      attempt,
+      workerId,
+      ...held,
+    });
   }
 
   progressed(task: number, attempt: number, value: unknown): void {
@@ -79,7 +102,7 @@ export class RunReporter {
     const failure = this.#outcomes.errors.get(task);
     const kind = failure?.reason.kind;
     const outcome = kind === "timeout" ? "timed-out" : kind === "worker-lost" ? "lost" : "failed";
-    const executionTime = Math.max(0, at - this.#table.startedAt[task]!) / 1000;
+    const executionTime = Math.max(0, at - this.#scheduler.table.startedAt[task]!) / 1000;
     const told = failure === undefined ? {} : { error: failure.error, reason: failure.reason };
     this.#attemptEnded(task, at, { attempt, outcome, executionTime, retryAt, ...told });
   }

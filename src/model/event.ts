@@ -30,6 +30,8 @@ export interface RunStartedEvent extends RunLevel {
   readonly type: "run-started";
   readonly graph: string;
   readonly taskCount: number;
+  /** What attempts may hold at once: `slots`, `cpu` in cores, `memory` in bytes, and custom resources. */
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 /** A running task has added tasks. */
@@ -46,6 +48,8 @@ export interface TaskReadyEvent extends TaskLevel {
 export interface AttemptStartedEvent extends AttemptLevel {
   readonly type: "attempt-started";
   readonly workerId: string;
+  /** What the attempt holds besides its slot, in the units of the run's limits; absent where it declared nothing. */
+  readonly resources?: Readonly<Record<string, number>>;
 }
 
 export interface AttemptProgressEvent extends AttemptLevel {
