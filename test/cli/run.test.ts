@@ -68,6 +68,7 @@ describe("a run that succeeds", () => {
     const { code, stdout } = await run("allowed.yaml");
     expect(code).toBe(0);
     expect(stdout).toContain("✗ optional (allowed): the rows are not what they seem");
+    expect(stdout).toContain("allowed: 1 failed (allowed) in");
   });
 
   test("inputs from a file, and -i wins", () =>
@@ -87,7 +88,7 @@ test("a run that fails tells what, why and where, and what was skipped for it: e
   );
   expect(stdout).toContain("skipped because of broken: after, later");
   expect(stdout).toContain('rows: missing: task "later" was skipped');
-  expect(stdout).toMatch(/^bad: 2 failed, 2 skipped, 1 succeeded in/m);
+  expect(stdout).toMatch(/^bad: 2 failed \(1 allowed\), 2 skipped, 1 succeeded in/m);
 });
 
 describe("bad input: exit code 2, and nothing runs", () => {

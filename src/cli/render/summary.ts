@@ -166,12 +166,15 @@ function describeOutput(value: unknown): string {
 }
 
 function verdict(input: SummaryInput, style: Style): string {
-  const counts = new Map<TaskStatus, number>();
-  for (const { status } of input.results.values()) counts.set(status, (counts.get(status) ?? 0) + 1);
   const order: readonly TaskStatus[] = ["failed", "timed-out", "cancelled", "skipped", "succeeded"];
+  const results = [...input.results.values()];
   const told = order.flatMap((status) => {
-    const count = counts.get(status);
-    return count === undefined ? [] : [paintStatus(status, `${count} ${status}`, style)];
+    const those = results.filter((result) => result.status === status);
+    if (those.length === 0) return [];
+    const allowed = those.filter(({ taskId, success }) => !success && input.allowedFailures.has(taskId)).length;
+    const note =
+      status === "skipped" || allowed === 0 ? "" : ` (${allowed === those.length ? "" : `${allowed} `}allowed)`;
+    return [paintStatus(status, `${those.length} ${status.replace("-", " ")}${note}`, style)];
   });
   const how = input.interrupted ? style.warning("interrupted: ") : "";
   return `${style.bold(input.name)}: ${how}${told.join(", ")} in ${seconds(input.duration * 1000)}`;
