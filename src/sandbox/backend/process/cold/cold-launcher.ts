@@ -66,13 +66,13 @@ export class ColdLauncher implements SandboxLauncher {
       ...recipe.command,
       String(channelDescriptor),
     ];
-    const namespaces = user === undefined ? ["--user", "--map-root-user", "--mount"] : ["--mount"];
+    const ownUser = user === undefined ? ["--user", "--map-root-user"] : [];
     const shell = ["/bin/bash", "--noprofile", "--norc", "-c", launchScript, "keeper"];
     const child = spawn(
       "/usr/bin/unshare",
       [
-        ...namespaces,
-        ...["--propagation", "private", "--"],
+        ...ownUser,
+        ...["--mount", "--propagation", "private", "--pid", "--"],
         ...shell,
         ...launchArguments(parameters, cgroup?.procsFiles ?? [], visibleArguments(inside)),
       ],
@@ -104,7 +104,8 @@ function channelDescriptorBeyond(openFiles: number): number {
 function lockCommand(processes: number): string[] {
   if (existsSync("/usr/bin/perl"))
     return ["/usr/bin/perl", `${driverFolder}/${lockFileName}`, String(prlimitCall), String(processes)];
-  return processes === 0 ? [] : ["/usr/bin/prlimit", `--nproc=${processes}:${processes}`, "--"];
+  const signals = ["/usr/bin/env", "--default-signal=INT,QUIT,PIPE"];
+  return processes === 0 ? signals : [...signals, "/usr/bin/prlimit", `--nproc=${processes}:${processes}`, "--"];
 }
 
 function makeCgroup(recipe: LaunchRecipe): Cgroup | undefined {

@@ -7,7 +7,7 @@ import { OrchestratorError } from "../../../../model/error.js";
 import type { Enforcement } from "../../../../model/sandbox.js";
 import { exitOfCode } from "../exit-code.js";
 import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../launched.js";
-import { armWord, enterFailedCode } from "./launch-script.js";
+import { armWord, byeWord, enterFailedCode } from "./launch-script.js";
 
 export interface ColdSandboxParts {
   readonly cgroup: Cgroup | undefined;
@@ -166,7 +166,7 @@ export class ColdSandbox implements LaunchedSandbox {
   async #kill(): Promise<void> {
     const { cgroup } = this.#parts;
     cgroup?.kill();
-    this.#control.end();
+    this.#control.end(`${byeWord}\n`);
     if (cgroup === undefined) return this.#keeperGone;
     await whenEmpty(cgroup);
   }

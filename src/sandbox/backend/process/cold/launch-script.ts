@@ -1,20 +1,19 @@
 /**
- * The launcher of a cold start, a shell script that runs in a mount namespace of its own:
+ * The launcher of a cold start, a shell script:
  *
- *     unshare --mount               (and --user for an ordinary user)
- *       bash: keeper                outside of the run's cgroup, alive until the supervisor lets go
- *         bash: waiter              reports how bubblewrap ended
- *           bash: enters the cgroup, sets rlimits
- *             setpriv               becomes the run's own user, for good (root alone)
- *               bash: pipes         `cat` between the supervisor's sockets and real pipes, which the run's user owns
- *                 bwrap             namespaces, root, seccomp
- *                   lock, driver    Landlock, then the interpreter
+ *     bash: keeper                  in a mount namespace of its own (and a user namespace, for an ordinary user)
+ *       bash: init                  first of a pid namespace, outside of the run's cgroup
+ *         bash: enters the cgroup, sets rlimits
+ *           setpriv                 becomes the run's own user, for good (root alone)
+ *             bash: pipes           `cat` between the supervisor's sockets and real pipes, which the run's user owns
+ *               bwrap               namespaces of the run, root, seccomp
+ *                 lock, driver      Landlock, then the interpreter
  *
- * The keeper mounts the scratch file system, so that it outlives the run and its files can be collected after the last
- * process is dead. It watches the deadline by itself, because the supervisor's event loop may be stuck, and it sees
- * the supervisor die as the end of its control socket; in both cases it lifts the CPU quota (a throttled tree dies
- * slowly) and kills the cgroup and the waiter, whose death is bubblewrap's (`--die-with-parent`), whose death is that of
- * everything in the pid namespace.
+ * The scratch file system lies in the keeper's mount namespace, so that it outlives the run and its files can be
+ * collected after the last process is dead. The keeper watches the deadline by itself, because the supervisor's event loop may be stuck, and it sees
+ * the supervisor die as the end of its control socket. In both cases it lifts the CPU quota (a throttled tree dies
+ * slowly), kills the cgroup, and kills the init; with the first process of a pid namespace the kernel ends, and reaps,
+ * all others in it. So nothing is left for the host's init, which in a container may be somebody who never reaps.
  *
  * Why pipes: Node gives children sockets, and a socket cannot be opened by the name `/dev/stdout`, which shell scripts do.
  *
@@ -22,11 +21,15 @@
  * bubblewrap's arguments. Everything else that the supervisor leaked is closed first.
  */
 
-/** What the supervisor says to the keeper: `arm SECONDS`; the end of the socket means: end everything. */
+/** What the supervisor says to the keeper: `arm SECONDS`; then `bye`, or nothing any more: end everything. */
 export const armWord = "arm";
+export const byeWord = "bye";
 
 /** What the keeper says, a line each: `mounted`, `exit N`, `deadline`, `failed WHAT`. */
 export const enterFailedCode = 247;
+
+/** A limit that no run reaches before its deadline, but which is one: what is unlimited could be set to anything. */
+const longestCpuSeconds = (2 ** 31 / 1000) | 0;
 
 /** Positional parameters of the script, in order; paths of `cgroup.procs` files follow, then `--`, then bubblewrap. */
 export interface LaunchParameters {
@@ -81,32 +84,39 @@ groups=()
 while [ "$1" != -- ]; do groups+=("$1"); shift; done
 shift
 
-mount -n -t tmpfs -o "nosuid,nodev,size=$disk,nr_inodes=$inodes,mode=0755" scratch "$scratch" || fail "mounting the scratch file system"
-mkdir -m 1777 "$scratch/work" "$scratch/tmp" "$scratch/shm" || fail "making the writable folders"
-echo mounted >&4
-
 {
+  # Of its own pid namespace: bubblewrap looks its child up there.
+  mount -n -t proc proc /proc || fail "mounting /proc"
+  mount -n -t tmpfs -o "nosuid,nodev,size=$disk,nr_inodes=$inodes,mode=0755" scratch "$scratch" || fail "mounting the scratch file system"
+  mkdir -m 1777 "$scratch/work" "$scratch/tmp" "$scratch/shm" || fail "making the writable folders"
+  echo mounted >&4
   (
     exec 4>&-
     for file in "@{groups[@]}"; do echo 0 >"$file" || exit ${enterFailedCode}; done
     exec 9<"$seccomp"
     ulimit -Sn "$(ulimit -Hn)"
     eval "exec $channel<&3 3>&-"
-    ulimit -c 0 -l 64 -n "$open_files" -f "$file_size"
+    ulimit -c 0 -l 64 -t ${longestCpuSeconds} -n "$open_files" -f "$file_size"
     if [ -n "$user" ]; then
       exec -c /usr/bin/setpriv --reuid="$user" --regid="$user" --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs -- \
         /bin/bash --noprofile --norc -c ${shellQuote(pipes)} pipes "$channel" "$@"
     fi
     exec -c /bin/bash --noprofile --norc -c ${shellQuote(pipes)} pipes "$channel" "$@"
-  )
+  ) &
+  exec 3>&- 5<&- 6>&- 7>&- 8<&-
+  wait $!
   echo "exit $?" >&4
-} 2>&7 &
+  # With this process all others here would end, and what they printed last may still be on its way.
+  exec sleep infinity 4>&-
+} &
+init=$!
 exec 3>&- 5<&- 6>&- 7>&- 8<&-
 
 read -r -u 4 word seconds
 if [ "$word" = ${armWord} ]; then
   read -r -t "$seconds" -u 4 word
-  if [ $? -gt 128 ]; then echo deadline >&4; fi
+  status=$?
+  if [ $status -gt 128 ]; then echo deadline >&4; fi
 fi
 for file in "@{groups[@]}"; do
   group=@{file%/*}
@@ -117,8 +127,15 @@ for file in "@{groups[@]}"; do
   group=@{file%/*}
   if [ -e "$group/cgroup.kill" ]; then echo 1 >"$group/cgroup.kill"; fi
 done
-kill -KILL $! 2>/dev/null
-read -r -t 60 -u 4 word
+kill -KILL $init
+wait $init 2>/dev/null
+if [ "$status" -gt 128 ]; then read -r -u 4 word; fi
+if [ "$word" = ${byeWord} ]; then exit; fi
+# The supervisor is gone, and nobody else will clean up before the next one starts.
+for try in {1..40}; do
+  rmdir "@{groups[@]/%\\/cgroup.procs/}" && break
+  read -r -t 0.05 <> <(:)
+done
 `.replaceAll("@{", "${");
 
 function shellQuote(text: string): string {

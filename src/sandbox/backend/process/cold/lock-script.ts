@@ -36,6 +36,8 @@ if ($processes > 0) {
   my $limit = pack("QQ", $processes, $processes);
   die "prlimit: $!" if syscall($prlimit + 0, 0, 6, $limit, 0) < 0;
 }
+# Shells start background jobs with these ignored, and who starts with a signal ignored cannot be interrupted by it.
+$SIG{$_} = "DEFAULT" for ("INT", "QUIT", "PIPE");
 exec { $ARGV[0] } @ARGV;
 die "$ARGV[0]: $!";
 `.trim();

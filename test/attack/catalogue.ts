@@ -1,0 +1,107 @@
+/** Runs every hostile program against an executor, whichever way it makes its sandboxes. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ExecuteCodeOptions, SandboxConfig, SandboxExecutionResult } from "#src/model/sandbox.js";
+import { Canary, type Footprint, footprint } from "./invariants.js";
+import { type HostileProgram, hostilePrograms } from "./programs.js";
+
+/** As much of an executor as the programs need. */
+export interface AttackedExecutor {
+  executeCode(code: string, options?: ExecuteCodeOptions): Promise<SandboxExecutionResult>;
+  close(): Promise<void>;
+}
+
+export interface CatalogueOptions {
+  /** What the footprint may hold beyond that of an executor at rest: warm spares come and go. Default: nothing. */
+  readonly settle?: () => Promise<void>;
+  /** Changes to what is expected, by id. */
+  readonly expectations?: Readonly<Record<string, Partial<HostileProgram>>>;
+  readonly config?: SandboxConfig;
+  /** Whether counts of processes, groups and descriptors must be as before. Default `true`; spares that are made anew make them uneven. */
+  readonly exactFootprint?: boolean;
+}
+
+export const attackConfig = {
+  memoryLimit: "192MiB",
+  cpuQuota: 50_000,
+  processLimit: 48,
+  timeLimit: 2.5,
+  outputLimit: "1MiB",
+  diskLimit: "20MiB",
+  inodeLimit: 10_000,
+  openFilesLimit: 128,
+  artifactLimit: "1MiB",
+} as const satisfies SandboxConfig;
+
+/** How much later than its limit a call may resolve. The promise is 200 ms, held on a machine that has nothing else to do. */
+const graceSeconds = process.env.ORCHESTRATOR_STRICT_TIMES === "1" ? 0.2 : 5;
+const outputBytes = 2 ** 20;
+const mebibyte = 2 ** 20;
+
+export function describeCatalogue(
+  title: string,
+  makeExecutor: (config: SandboxConfig) => AttackedExecutor,
+  options: CatalogueOptions = {},
+): void {
+  describe(title, () => {
+    let executor: AttackedExecutor;
+    let canary: Canary;
+    let atRest: Footprint;
+
+    beforeAll(async () => {
+      executor = makeExecutor({ ...attackConfig, ...options.config });
+      canary = await Canary.plant();
+      for (const language of ["python", "javascript", "bash"]) await executor.executeCode("", { language });
+      await options.settle?.();
+      atRest = footprint();
+    });
+
+    afterAll(async () => {
+      await executor?.close();
+      await canary?.[Symbol.asyncDispose]();
+      const left = footprint();
+      expect(left.processes, "processes after close").toEqual([]);
+      expect(left.cgroups, "cgroups after close").toEqual([]);
+    });
+
+    for (const listed of hostilePrograms) {
+      const program = { ...listed, ...options.expectations?.[listed.id] };
+      test(`${program.id}: ${program.about}`, async () => {
+        const before = process.memoryUsage.rss();
+        const started = performance.now();
+        const result = await executor.executeCode(program.code, { language: program.language });
+        const seconds = (performance.now() - started) / 1000;
+        await options.settle?.();
+        const after = footprint();
+
+        expectVerdict(program, result);
+        expect(seconds, "1: resolves within its limit").toBeLessThan(attackConfig.timeLimit + graceSeconds);
+        if (options.exactFootprint !== false) {
+          expect(after.processes, "2: no process is alive").toEqual(atRest.processes);
+          expect(after.cgroups, "3: no cgroup is left").toEqual(atRest.cgroups);
+          expect(after.descriptors, "3: no descriptor is left").toBeLessThanOrEqual(atRest.descriptors);
+        }
+        expect(after.mounts, "3: no mount is left").toBe(atRest.mounts);
+        expect(after.folders, "3: no folder is left").toEqual(atRest.folders);
+        expect(after.residentBytes - before, "4: the supervisor did not grow").toBeLessThan(
+          outputBytes + 16 * mebibyte,
+        );
+        expect(canary.shows(result), "6: no secret shows").toBe(false);
+        expect(canary.connections, "6: no door of the host was reached").toBe(0);
+
+        const good = await executor.executeCode("print(1)", { language: "python" });
+        expect(good.output, "5: a good program right after").toBe("1\n");
+      });
+    }
+  });
+}
+
+function expectVerdict(program: HostileProgram, result: SandboxExecutionResult): void {
+  const story = `${result.verdict}: ${result.error?.message ?? ""}\n${result.stdout.slice(0, 1000)}\n${result.stderr.slice(-1000)}`;
+  expect(program.verdicts, `7: the verdict is right\n${story}`).toContain(result.verdict);
+  expect(result.success).toBe(result.verdict === "ok");
+  if (result.verdict !== "ok") expect(result.error?.message, "7: the message says what happened").toBeTruthy();
+  if (program.exitCode !== undefined) expect(result.exitCode, story).toBe(program.exitCode);
+  if (program.signal !== undefined) expect(result.signal, story).toBe(program.signal);
+  if (program.required !== undefined) expect(result.stdout, story).toMatch(program.required);
+  if (program.forbidden !== undefined) expect(`${result.stdout}${result.stderr}`, story).not.toMatch(program.forbidden);
+}
