@@ -21,8 +21,8 @@ export class ExpressionError extends Error {
   readonly start: number;
   readonly end: number;
 
-  constructor(message: string, start: number, end: number, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(message: string, start: number, end: number) {
+    super(message);
     this.name = "ExpressionError";
     this.start = start;
     this.end = end;
@@ -114,7 +114,7 @@ function toExpressionError(thrown: unknown, text: string, names: readonly ScopeN
   const end = error.range?.end ?? text.length;
   const summary = isStackOverflow(thrown) ? "too deeply nested" : (error.summary ?? error.message ?? String(thrown));
   const message = plainerMessage(error.code ?? "", summary, { text, start, end }, names);
-  return new ExpressionError(message, Math.min(start, text.length), Math.max(end, start), { cause: thrown });
+  return new ExpressionError(message, Math.min(start, text.length), Math.max(end, start));
 }
 
 function isStackOverflow(thrown: unknown): boolean {
@@ -138,6 +138,11 @@ function plainerMessage(code: string, summary: string, place: Place, names: read
   }
   if (code === "no_matching_overload")
     return summary.replace(/^found no matching overload for '(.*)'$/, "there is no $1 here");
+  const beyond = /index (-?\d+) (?:>= size (\d+)|< 0)/.exec(summary);
+  if (beyond !== null)
+    return beyond[2] === undefined
+      ? `a list has no item ${beyond[1]}`
+      : `there is no item ${beyond[1]} in a list of ${beyond[2]} (the first is 0)`;
   if (code === "no_such_key") return `there is no "${piece}" here; has(...) asks first, and .?${piece} is optional`;
   if (summary === "Unexpected token: EOF") return "the expression ends too early";
   if (code === "no_such_overload" && summary.includes("string"))

@@ -162,7 +162,7 @@ function compilePart(
     };
   } catch (error) {
     const { message, start, end } = error as ExpressionError;
-    report(path, new ExpressionError(message, start + part.start, end + part.start, { cause: error }));
+    report(path, new ExpressionError(message, start + part.start, end + part.start));
     return constant(null);
   }
 }
@@ -173,9 +173,7 @@ function named<Value>(expression: Expression, action: () => Value): Value {
     return action();
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    throw new ExpressionError(`\${{ ${expression.text.trim()} }}: ${error.message}`, error.start, error.end, {
-      cause: error.cause,
-    });
+    throw new ExpressionError(`\${{ ${expression.text.trim()} }}: ${error.message}`, error.start, error.end);
   }
 }
 

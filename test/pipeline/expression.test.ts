@@ -75,6 +75,8 @@ describe("errors", () => {
     ["type(1)", "gives a type, which is no plain data; string(...) makes text of it", 0],
     ["  ", "an expression is missing here", 0],
     ["1 / 0", "division by zero", 0],
+    ["inputs.list[7]", "there is no item 7 in a list of 3 (the first is 0)", 0],
+    ["inputs.list[-1]", "a list has no item -1", 0],
   ])("%s", (text, message, start) => {
     expect(() => evaluate(text)).toThrow(expect.objectContaining({ name: "ExpressionError", message, start }));
   });

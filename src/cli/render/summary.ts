@@ -2,7 +2,7 @@
 import type { ExecutionResult, TaskStatus } from "../../model/result.js";
 import { formatBytes } from "../../model/units.js";
 import { harmless, type Style } from "./style.js";
-import { paintStatus, seconds, statusMarks } from "./task-lines.js";
+import { paintStatus, seconds, statusMarks, withoutTask } from "./task-lines.js";
 
 export interface SummaryInput {
   readonly name: string;
@@ -119,7 +119,7 @@ const stderrLines = 12;
 function failureBlock(taskId: string, error: Error, { allowedFailures }: SummaryInput, style: Style): string {
   const allowed = allowedFailures.has(taskId) ? style.dim(" (allowed)") : "";
   const lines = [
-    `  ${style.error(statusMarks.failed)} ${style.bold(taskId)}${allowed}: ${indent(harmlessLines(error.message))}`,
+    `  ${style.error(statusMarks.failed)} ${style.bold(taskId)}${allowed}: ${indent(harmlessLines(withoutTask(error.message, taskId)))}`,
   ];
   for (let cause = error.cause, depth = 0; cause instanceof Error && depth < 4; cause = cause.cause, depth++)
     if (!error.message.includes(cause.message))
@@ -142,7 +142,7 @@ function indent(text: string): string {
 
 /** Where the user's own code threw: the first frame of the stack outside of Node and of packages. */
 function sourceLine(error: Error): string | undefined {
-  if ((error as { code?: unknown }).code !== undefined && error.name === "OrchestratorError") return undefined;
+  if (error.name === "OrchestratorError" || error.name === "ExpressionError") return undefined;
   const frame = (error.stack ?? "")
     .split("\n")
     .find(

@@ -55,8 +55,7 @@ function endLine(result: ExecutionResult, style: Style): string {
   const tries = result.attempts > 1 ? `, attempt ${result.attempts}` : "";
   const time = result.attempts > 0 ? ` ${style.dim(`${seconds(result.executionTime * 1000)}${tries}`)}` : "";
   if (result.success) return `${mark} ${result.taskId}${time}`;
-  // The engine's own messages begin with the task, which stands here already.
-  const message = firstLine(result.error).replace(`task "${result.taskId}" `, "");
+  const message = withoutTask(firstLine(result.error), result.taskId);
   return `${mark} ${result.taskId}${time} ${result.status === "skipped" ? style.dim(message) : message}`;
 }
 
@@ -66,6 +65,12 @@ function logLines(taskId: string, text: string, style: Style): string {
     .split("\n")
     .map((line) => `${style.dim(`${taskId} |`)} ${harmless(line)}`)
     .join("\n");
+}
+
+/** The engine's own messages begin with the task, which a line or block about it names already. */
+export function withoutTask(message: string, taskId: string): string {
+  const start = `task "${taskId}" `;
+  return message.startsWith(start) ? message.slice(start.length) : message;
 }
 
 /** The first line of an error's message. */
