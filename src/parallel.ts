@@ -35,7 +35,15 @@ export type {
   SuccessResult,
   TaskStatus,
 } from "./model/result.js";
-export type { ConditionContext, RetryPolicy, Task, TaskOptions, TaskResources, TriggerRule } from "./model/task.js";
+export type {
+  ConditionContext,
+  PlainTaskFunction,
+  RetryPolicy,
+  Task,
+  TaskOptions,
+  TaskResources,
+  TriggerRule,
+} from "./model/task.js";
 export type { Duration, Size } from "./model/units.js";
 export type {
   CodeWork,

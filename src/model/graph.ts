@@ -49,10 +49,7 @@ type ForEachInputs<In extends { readonly items: unknown }> = Omit<InputValues<In
   readonly item: ItemOf<In>;
   readonly index: number;
 };
-type LoopInputs<In extends InputMap, Output> = InputValues<In> & {
-  readonly iteration: number;
-  readonly previous: Output | undefined;
-};
+type LoopInputs<In extends InputMap> = InputValues<In> & { readonly iteration: number; readonly previous: unknown };
 
 /** Options that concern the attempts of each item or iteration, rather than the task as a whole. */
 const attemptOptions = ["retries", "timeout", "resources", "sandbox", "expectedDuration"] as const;
@@ -137,7 +134,7 @@ export class TaskGraph {
   loop<const In extends InputMap, Output>(
     id: string,
     inputs: In,
-    work: Work<LoopInputs<In, Output>, Output>,
+    work: Work<LoopInputs<In>, Output>,
     options: LoopOptions<Awaited<Output>>,
   ): TaskHandle<Awaited<Output>> {
     const { until, maxIterations, ...taskOptions } = options;

@@ -1,8 +1,9 @@
 /** A task as a caller writes it. `graph.ts` validates tasks and `core/plan.ts` compiles them. */
+import type { TaskContext } from "./context.js";
 import type { ExecutionResult } from "./result.js";
 import type { SandboxConfig } from "./sandbox.js";
 import type { Duration, Size } from "./units.js";
-import type { Inputs, Work } from "./work.js";
+import type { DeferredWork, DescribedWork, Inputs } from "./work.js";
 
 /** When a task starts, once all that it depends on has ended. */
 export type TriggerRule =
@@ -71,11 +72,21 @@ export interface TaskOptions {
   readonly expectedDuration?: Duration;
 }
 
+/**
+ * A task's function where nothing ties its inputs to other tasks: it may declare whatever it takes. (`TaskGraph` checks
+ * what it is given.)
+ */
+export type PlainTaskFunction<Output = unknown> = {
+  // A method, because methods may narrow their parameters where functions may not.
+  // biome-ignore lint/suspicious/noExplicitAny: inputs are whatever the named tasks gave
+  run(inputs: Readonly<Record<string, any>>, context: TaskContext): Output | PromiseLike<Output>;
+}["run"];
+
 /** One unit of work, with an id that is unique in its graph. */
 export interface Task<Output = unknown> extends TaskOptions {
   /** 1 to 500 characters. */
   readonly id: string;
-  readonly run: Work<never, Output> | Work<Inputs, Output>;
+  readonly run: PlainTaskFunction<Output> | DescribedWork<never, Output> | DeferredWork<never, Output>;
   /** Outputs of other tasks, by the name under which `run` is given them; each is a dependency too. */
   readonly inputs?: Readonly<Record<string, string>>;
   /** Constant inputs, by name. */

@@ -68,7 +68,7 @@ export class ExecutionMonitor implements Observer {
   readonly #waiting = new Set<string>();
   #lastAt = 0;
 
-  /** @internal Told by executors. */
+  /** Told of every event by the executors that it is given to. */
   observe(event: RunEvent): void {
     this.#lastAt = Math.max(this.#lastAt, event.at);
     switch (event.type) {
