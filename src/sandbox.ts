@@ -4,6 +4,8 @@ export {
   type Enforcement,
   type ExecuteCodeOptions,
   type LimitName,
+  type NetworkDenial,
+  type NetworkDenialReason,
   type SandboxArtifact,
   type SandboxBackendName,
   SandboxCodeError,
