@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import { present } from "../support/require-component.js";
 import { mustRun } from "../support/run-program.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -48,5 +49,14 @@ describe("examples/programs", () => {
     expect(printed).toContain("crawl [ 'index', 'guide', 'reference', 'install' ]\n");
     expect(printed).toContain("page:install [");
     expect(printed).toContain("settle 2\n");
+  });
+
+  test("monitored", async () => {
+    const printed = await run("monitored");
+    expect(printed).toMatch(/^0\.\d+ 0\.9 \{/);
+  });
+
+  test.runIf(present("linux", "bubblewrap", "util-linux", "python", "pandas", "requests"))("sandboxed", async () => {
+    expect(await run("sandboxed")).toMatch(/^Code output: a +6\nb +15\n/);
   });
 });
