@@ -26,8 +26,8 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
   await using cold = new SandboxExecutor({ timeLimit: TIME_LIMIT, warm: false });
   const ways: Way[] = [
     { name: "bare", label: "bare subprocess of python3 (no isolation)", passes: runBare },
-    { name: "warm", label: "sandbox, warm", passes: async (code) => (await warm.executeCode(code)).success },
-    { name: "cold", label: "sandbox, cold", passes: async (code) => (await cold.executeCode(code)).success },
+    { name: "warm", label: "sandbox, warm", passes: async (code: string) => (await warm.executeCode(code)).success },
+    { name: "cold", label: "sandbox, cold", passes: async (code: string) => (await cold.executeCode(code)).success },
   ].filter(({ name }) => only.length === 0 || only.includes(name));
   // The first run of each way pays for what is done once: probes, the server that is forked from.
   for (const way of ways) await way.passes("pass");
