@@ -2,3 +2,4 @@
 
 export * from "./monitor.js";
 export * from "./parallel.js";
+export * from "./sandbox.js";

@@ -1,6 +1,7 @@
 /** `orchestrator-executor/parallel`: graphs of tasks and the executor that runs them. */
 
 export { type SimulatedTask, type Simulation, type SimulationOptions, simulate } from "./core/simulate.js";
+export type { RunnerEnforcement } from "./executor/compose.js";
 export { type ExecutionConfig, ExecutionMode, type ResourceLimits } from "./executor/config.js";
 export type { RunResults } from "./executor/outcomes.js";
 export { ParallelExecutor } from "./executor/parallel-executor.js";
@@ -44,9 +45,11 @@ export type {
   TaskResources,
   TriggerRule,
 } from "./model/task.js";
+export { transfer } from "./model/transfer.js";
 export type { Duration, Size } from "./model/units.js";
 export type {
   CodeWork,
+  CodeWorkOptions,
   CommandOptions,
   CommandOutput,
   CommandWork,

@@ -2,14 +2,25 @@
  * The one place where the executor meets concrete runners. A runner's module is loaded and its runner made when the first
  * attempt needs it, so that a program that runs functions pays for no thread, process or sandbox.
  */
+import type { DescribedWork } from "../model/work.js";
 import type { LimitEnforcement, Runner } from "../port/runner.js";
 import type { ResolvedConfig } from "./config.js";
 
+/** What holds a limit of the attempts of one runner. */
+export interface RunnerEnforcement extends LimitEnforcement {
+  /** The kind of work that the runner carries out. */
+  readonly runner: DescribedWork["kind"];
+}
+
 type MakeRunner = (config: ResolvedConfig) => Promise<Runner>;
 
-const makers: Readonly<Record<string, MakeRunner>> = {
+const makers: Readonly<Record<DescribedWork["kind"], MakeRunner>> = {
   thread: async ({ maxWorkers }) =>
     new (await import("../runner/thread/thread-runner.js")).ThreadRunner({ maxWorkers }),
+  process: async ({ maxWorkers }) =>
+    new (await import("../runner/process/process-runner.js")).ProcessRunner({ maxWorkers }),
+  command: async () => new (await import("../runner/command/command-runner.js")).CommandRunner(),
+  code: async ({ limits }) => new (await import("../runner/sandbox.js")).SandboxRunner({ maxConcurrent: limits.slots }),
 };
 
 export class RunnerSet {
@@ -34,8 +45,10 @@ export class RunnerSet {
   }
 
   /** What holds the limits of attempts, by the runners that are in use. */
-  enforcement(): readonly LimitEnforcement[] {
-    return [...this.#runners.values()].flatMap((runner) => runner.enforcement());
+  enforcement(): readonly RunnerEnforcement[] {
+    return [...this.#runners.values()].flatMap((runner) =>
+      runner.enforcement().map((held) => ({ runner: runner.kind, ...held })),
+    );
   }
 
   async close(): Promise<void> {
@@ -44,7 +57,7 @@ export class RunnerSet {
   }
 
   #load(kind: string): Promise<Runner> {
-    const loading = makers[kind]!(this.#config).then((runner) => {
+    const loading = makers[kind as DescribedWork["kind"]](this.#config).then((runner) => {
       this.#runners.set(kind, runner);
       return runner;
     });

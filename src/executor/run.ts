@@ -5,8 +5,7 @@ import { asError, OrchestratorError } from "../model/error.js";
 import type { RunEvent } from "../model/event.js";
 import type { Clock } from "../port/clock.js";
 import type { Observer } from "../port/observer.js";
-import type { LimitEnforcement } from "../port/runner.js";
-import type { RunnerSet } from "./compose.js";
+import type { RunnerEnforcement, RunnerSet } from "./compose.js";
 import type { ResolvedConfig } from "./config.js";
 import { RunResults } from "./outcomes.js";
 import { messageOf, RunCore } from "./run-core.js";
@@ -55,7 +54,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
   }
 
   /** What holds the limits of attempts, by the runners that are in use so far. */
-  get enforcement(): readonly LimitEnforcement[] {
+  get enforcement(): readonly RunnerEnforcement[] {
     return this.#parts.runners.enforcement();
   }
 

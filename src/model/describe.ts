@@ -1,10 +1,11 @@
 /** Makers of work that is described as data: what runs in a thread, a process, a command or a sandbox. */
 import type { WorkerContext } from "./context.js";
 import { InvalidOptionError } from "./error.js";
-import type { SandboxConfig } from "./sandbox.js";
+import type { SandboxConfig, SandboxExecutionResult } from "./sandbox.js";
 import type { ConditionContext } from "./task.js";
 import type {
   CodeWork,
+  CodeWorkOptions,
   CommandOptions,
   CommandOutput,
   CommandWork,
@@ -73,11 +74,38 @@ export function command(argv: readonly string[], options: CommandOptions = {}): 
   return { kind: "command", argv: [...argv], options };
 }
 
-/** Source code to run in a sandbox: `code("python", "result = sum(inputs['numbers'])")`. */
-export function code(language: string, source: string, sandbox?: SandboxConfig): CodeWork<unknown, unknown> {
+/**
+ * Source code to run in a sandbox: `code("python", "result = sum(inputs['numbers'])")`. The code finds the task's inputs,
+ * which must be JSON data, as `inputs`.
+ */
+export function code(
+  language: string,
+  source: string,
+  sandbox: SandboxConfig | undefined,
+  options: CodeWorkOptions & { readonly output: "result" },
+): CodeWork<unknown, SandboxExecutionResult>;
+// biome-ignore lint/suspicious/noExplicitAny: nothing can tell what type code in another language gives
+export function code<Output = any>(
+  language: string,
+  source: string,
+  sandbox?: SandboxConfig,
+  options?: CodeWorkOptions,
+): CodeWork<unknown, Output>;
+export function code(
+  language: string,
+  source: string,
+  sandbox?: SandboxConfig,
+  options?: CodeWorkOptions,
+): CodeWork<unknown, unknown> {
   if (typeof language !== "string" || language === "") throw invalid("code.language", "takes the name of a language");
   if (typeof source !== "string") throw invalid("code.source", "takes source text");
-  return sandbox === undefined ? { kind: "code", language, source } : { kind: "code", language, source, sandbox };
+  return {
+    kind: "code",
+    language,
+    source,
+    ...(sandbox === undefined ? undefined : { sandbox }),
+    ...(options === undefined ? undefined : { options }),
+  };
 }
 
 /**

@@ -79,6 +79,20 @@ export interface CodeWork<In = never, Out = unknown> extends WorkTypes<In, Out> 
   readonly language: string;
   readonly source: string;
   readonly sandbox?: SandboxConfig;
+  readonly options?: CodeWorkOptions;
+}
+
+export interface CodeWorkOptions {
+  /** Files to lay into the working folder: relative path to text or bytes. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  readonly stdin?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  /**
+   * What the task's output is: the value of `result` or of the last expression, or what was printed where there is no
+   * value (`"value"`, default), or the whole `SandboxExecutionResult`, artifacts included (`"result"`).
+   */
+  readonly output?: "value" | "result";
 }
 
 /** Work that is described as data. `kind` names the runner that carries it out. */
