@@ -22,6 +22,11 @@ export interface CgroupOptions extends CgroupLimits {
   readonly name: string;
 }
 
+/** New limits; what is absent stays as it is. */
+export interface CgroupLimitChange extends Omit<CgroupLimits, "cpuQuotaMicroseconds"> {
+  readonly cpuQuotaMicroseconds?: number | "unlimited";
+}
+
 export interface CgroupUsage {
   /** Seconds of CPU of all that ever ran in the group. */
   readonly cpuSeconds?: number;
@@ -48,7 +53,7 @@ export interface Cgroup {
   oomKills(): number;
   /** How often a fork was refused because of the limit of processes. */
   pidsLimitHits(): number;
-  setLimits(limits: CgroupLimits): void;
+  setLimits(limits: CgroupLimitChange): void;
   /** Kills what is left and removes the group. Rejects if processes still hold it after `deadlineMs` (default 5000). Idempotent. */
   destroy(deadlineMs?: number): Promise<void>;
 }
@@ -108,17 +113,12 @@ export function createCgroup(options: CgroupOptions): Cgroup {
   return group;
 }
 
-/** A group by its name, for the sweeper, which did not make it. */
-export function existingCgroup(name: string): Cgroup {
-  return new HostCgroup(name, hostLayout());
-}
-
 class HostCgroup implements Cgroup {
   readonly name: string;
   readonly procsFiles: readonly string[];
   readonly #layout: Layout;
   readonly #directories: readonly string[];
-  #cpuLimited = false;
+  #cpuQuota: number | "unlimited" = "unlimited";
   #destroyed: Promise<void> | undefined;
 
   constructor(name: string, layout: Layout) {
@@ -149,13 +149,14 @@ class HostCgroup implements Cgroup {
     for (const file of this.procsFiles) writeFileSync(file, String(pid));
   }
 
-  setLimits(limits: CgroupLimits): void {
+  setLimits(limits: CgroupLimitChange): void {
     const { memory, cpu, pids } = this.#layout.controllers;
     if (limits.memoryBytes !== undefined && memory !== undefined)
       dialects[memory.version].setMemory(this.#in(memory.parent), limits.memoryBytes);
-    if (limits.cpuQuotaMicroseconds !== undefined && cpu !== undefined) {
-      dialects[cpu.version].setCpuQuota(this.#in(cpu.parent), limits.cpuQuotaMicroseconds);
-      this.#cpuLimited = true;
+    const quota = limits.cpuQuotaMicroseconds;
+    if (quota !== undefined && quota !== this.#cpuQuota && cpu !== undefined) {
+      dialects[cpu.version].setCpuQuota(this.#in(cpu.parent), quota);
+      this.#cpuQuota = quota;
     }
     if (limits.pids !== undefined && pids !== undefined)
       dialects[pids.version].setPids(this.#in(pids.parent), limits.pids);
@@ -223,7 +224,7 @@ class HostCgroup implements Cgroup {
 
   #liftCpuQuota(): void {
     const { cpu } = this.#layout.controllers;
-    if (!this.#cpuLimited || cpu === undefined) return;
+    if (this.#cpuQuota === "unlimited" || cpu === undefined) return;
     try {
       dialects[cpu.version].setCpuQuota(this.#in(cpu.parent), "unlimited");
     } catch {
@@ -240,21 +241,10 @@ class HostCgroup implements Cgroup {
     const state = freezer === undefined ? undefined : join(this.#in(freezer), "freezer.state");
     if (state !== undefined) tryWriteFile(state, "FROZEN");
     for (let round = 0; round < 100; round++) {
-      const pids = this.pids().filter((pid) => readProcessStat(pid)?.state !== "Z");
-      if (pids.length === 0) break;
-      for (const pid of pids) this.#killIfMember(pid);
+      if (killMembers(join(this.procsFiles[0] ?? "", ".."), this.name) === 0) break;
       if (state !== undefined) break;
     }
     if (state !== undefined) tryWriteFile(state, "THAWED");
-  }
-
-  #killIfMember(pid: number): void {
-    try {
-      // The list is a moment old. Looked at again at the last moment, so that a pid that has passed on is left alone.
-      if (readFileSync(`/proc/${pid}/cgroup`, "latin1").includes(`/${this.name}`)) process.kill(pid, "SIGKILL");
-    } catch {
-      // Gone already.
-    }
   }
 
   #in(parent: string): string {
@@ -263,10 +253,24 @@ class HostCgroup implements Cgroup {
 }
 
 /** Each parent directory of the layout once. The memory controller's first: `pids()` reads the first. */
-export function parentsOf(layout: Layout): string[] {
+function parentsOf(layout: Layout): string[] {
   const { memory, cpu, pids } = layout.controllers;
   const parents = [memory?.parent, cpu?.parent, pids?.parent, layout.cpuAccounting, layout.kill, layout.freezer];
   return [...new Set(parents.filter((parent) => parent !== undefined))];
+}
+
+/** Kills each living process below a directory of the group `name`. How many there were. */
+export function killMembers(directory: string, name: string): number {
+  const pids = pidsBelow(directory).filter((pid) => readProcessStat(pid)?.state !== "Z");
+  for (const pid of pids) {
+    try {
+      // The list is a moment old. Looked at again at the last moment, so that a pid that has passed on is left alone.
+      if (readFileSync(`/proc/${pid}/cgroup`, "latin1").includes(`/${name}`)) process.kill(pid, "SIGKILL");
+    } catch {
+      // Gone already.
+    }
+  }
+  return pids.length;
 }
 
 function pidsBelow(directory: string): number[] {
@@ -281,7 +285,7 @@ function pidsBelow(directory: string): number[] {
 }
 
 /** Groups may have made groups of their own. */
-function removeTree(directory: string): void {
+export function removeTree(directory: string): void {
   try {
     for (const child of childDirectories(directory)) removeTree(child);
     rmdirSync(directory);

@@ -135,6 +135,8 @@ export class PoolThread {
       this.#registered[known.number] = true;
       this.#port.postMessage([toWorker.register, known.number, known.module, known.exportName]);
     }
+    if (job.transfer?.some(isDetached))
+      throw new Error("a buffer to transfer is empty because it was transferred before");
     const slot = this.#freeSlots.pop()!;
     this.#claims[claimIndex(slot)] = claim.waiting;
     try {
@@ -293,5 +295,16 @@ export class PoolThread {
       return { exitCode, signal: null, error: error!, memory: limitBytes === undefined ? {} : { limitBytes } };
     }
     return error === undefined ? { exitCode, signal: null } : { exitCode, signal: null, error };
+  }
+}
+
+/** Node 20 sends a buffer that was moved before as an empty one, without a word, and has no `ArrayBuffer.detached`. */
+function isDetached(buffer: ArrayBuffer): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
   }
 }

@@ -212,10 +212,10 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
     this.#threads.splice(this.#threads.indexOf(thread), 1);
     this.#tellEnds(thread, end, remaining);
     this.#shared.budget.give();
+    if (!thread.wasReady && !this.#closed) this.#failQueued(thread, end);
+    for (const job of remaining.waiting) this.#placeAgain(thread, job, end);
     if (this.#threads.length === 0) this.#onEmpty?.();
     if (this.#closed) return;
-    if (!thread.wasReady) this.#failQueued(thread, end);
-    for (const job of remaining.waiting) this.#placeAgain(thread, job, end);
     // Not again at once what has just failed to come up.
     if (thread.wasReady) for (let count = this.#threads.length; count < this.#options.minWorkers; count++) this.#grow();
     this.#placeAlone();
@@ -241,7 +241,7 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
 
   /** An attempt that had not begun when its thread ended. */
   #placeAgain(thread: PoolThread, job: Job, end: WorkerEnd): void {
-    if (job.aborted !== undefined) {
+    if (job.aborted !== undefined || this.#closed) {
       if (job.end()) job.listener.stopped();
     } else if (job.transfer !== undefined) {
       if (job.end()) job.listener.lost(workerLost(thread.id, end));

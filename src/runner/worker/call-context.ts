@@ -16,6 +16,8 @@ export class CallContext implements WorkerContext {
   readonly attempt: number;
   /** @internal Cleared when the attempt ends: what it left running can report no more. */
   slot: number;
+  /** @internal */
+  aborted: Error | undefined;
   readonly #reporter: CallReporter;
   #controller: AbortController | undefined;
 
@@ -42,6 +44,7 @@ export class CallContext implements WorkerContext {
 
   /** @internal */
   abort(reason: Error): void {
+    this.aborted = reason;
     this.#controller ??= new AbortController();
     this.#controller.abort(reason);
   }

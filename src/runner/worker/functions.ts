@@ -3,30 +3,44 @@ import { OrchestratorError } from "../../model/error.js";
 
 export type LoadedFunction = (inputs: unknown, context: unknown) => unknown;
 
+/**
+ * Loading is part of the attempt that is first in need of it: its clock runs, and it can be aborted. The others that
+ * need the same function wait unbegun, so that another worker can still have them.
+ */
 export class FunctionTable {
   readonly #loaded: (LoadedFunction | undefined)[] = [];
-  readonly #loading: (Promise<LoadedFunction> | undefined)[] = [];
+  readonly #sources: { readonly module: string; readonly exportName: string }[] = [];
+  readonly #waiting: ((() => void)[] | undefined)[] = [];
+
+  register(functionNumber: number, module: string, exportName: string): void {
+    this.#sources[functionNumber] = { module, exportName };
+  }
 
   /** The function if it is loaded already: the only question on the way of a warm call. */
   get(functionNumber: number): LoadedFunction | undefined {
     return this.#loaded[functionNumber];
   }
 
-  register(functionNumber: number, module: string, exportName: string): void {
-    const loading = loadFunction(module, exportName);
-    this.#loading[functionNumber] = loading;
-    loading.then(
-      (loaded) => {
-        this.#loaded[functionNumber] = loaded;
-      },
-      // The calls that wait for it are told; the parent registers it anew for the next attempt.
-      () => {},
-    );
+  /** Whether the caller is the one who loads; otherwise `later` is called when that is over, well or badly. */
+  beginLoading(functionNumber: number, later: () => void): boolean {
+    const waiting = this.#waiting[functionNumber];
+    if (waiting === undefined) this.#waiting[functionNumber] = [];
+    else waiting.push(later);
+    return waiting === undefined;
   }
 
-  /** The function once its module is loaded; rejects with `MODULE_NOT_LOADED`. */
-  whenLoaded(functionNumber: number): Promise<LoadedFunction> {
-    return this.#loading[functionNumber]!;
+  endLoading(functionNumber: number): void {
+    const waiting = this.#waiting[functionNumber] ?? [];
+    this.#waiting[functionNumber] = undefined;
+    for (const later of waiting) later();
+  }
+
+  /** Loads the function; rejects with `MODULE_NOT_LOADED`. */
+  async load(functionNumber: number): Promise<LoadedFunction> {
+    const { module, exportName } = this.#sources[functionNumber]!;
+    const loaded = await loadFunction(module, exportName);
+    this.#loaded[functionNumber] = loaded;
+    return loaded;
   }
 }
 

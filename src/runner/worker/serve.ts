@@ -50,6 +50,7 @@ class WorkerServer implements CallReporter {
   readonly #waiting: (number | CallMessage)[] = [];
   #begun = 0;
   #announcedFull = false;
+  #draining = false;
 
   constructor(realm: WorkerRealm, options: ServeOptions) {
     this.#realm = realm;
@@ -77,30 +78,38 @@ class WorkerServer implements CallReporter {
   }
 
   #begin(message: number | CallMessage): void {
-    if (typeof message === "number") {
-      const slot = message % slotSpan;
-      if (this.#realm.claim(slot)) this.#run(new CallContext(this, slot, "", "", 1), (message - slot) / slotSpan, {});
+    const slot = typeof message === "number" ? message % slotSpan : message[1];
+    const functionNumber = typeof message === "number" ? (message - slot) / slotSpan : message[2];
+    const loaded = this.#functions.get(functionNumber);
+    if (loaded === undefined && !this.#functions.beginLoading(functionNumber, () => this.#take(message))) return;
+    if (!this.#realm.claim(slot)) {
+      if (loaded === undefined) this.#functions.endLoading(functionNumber);
       return;
     }
-    const slot = message[1];
-    if (!this.#realm.claim(slot)) return;
-    if ((message[4] & callFlags.announce) !== 0) this.#realm.post([toParent.started, slot]);
-    const context = new CallContext(this, slot, message[5] ?? "", message[6] ?? "", message[7] ?? 1);
-    this.#run(context, message[2], message[3] ?? {});
+    this.#begun++;
+    const context = this.#contextOf(message, slot);
+    const inputs = typeof message === "number" ? {} : (message[3] ?? {});
+    this.#calls[slot] = context;
+    if (loaded !== undefined) this.#call(loaded, context, inputs);
+    else void this.#load(functionNumber, context, inputs);
   }
 
-  #run(context: CallContext, functionNumber: number, inputs: unknown): void {
-    this.#begun++;
-    this.#calls[context.slot] = context;
-    const loaded = this.#functions.get(functionNumber);
-    if (loaded !== undefined) {
-      this.#call(loaded, context, inputs);
-      return;
+  #contextOf(message: number | CallMessage, slot: number): CallContext {
+    if (typeof message === "number") return new CallContext(this, slot, "", "", 1);
+    if ((message[4] & callFlags.announce) !== 0) this.#realm.post([toParent.started, slot]);
+    return new CallContext(this, slot, message[5] ?? "", message[6] ?? "", message[7] ?? 1);
+  }
+
+  async #load(functionNumber: number, context: CallContext, inputs: unknown): Promise<void> {
+    try {
+      const loaded = await this.#functions.load(functionNumber);
+      if (context.aborted === undefined) this.#call(loaded, context, inputs);
+      else this.#fail(context, failureKind.thrown, context.aborted);
+    } catch (error) {
+      this.#fail(context, failureKind.moduleNotLoaded, error, functionNumber);
+    } finally {
+      this.#functions.endLoading(functionNumber);
     }
-    this.#functions.whenLoaded(functionNumber).then(
-      (found) => this.#call(found, context, inputs),
-      (error) => this.#fail(context, failureKind.moduleNotLoaded, error, functionNumber),
-    );
   }
 
   #call(run: LoadedFunction, context: CallContext, inputs: unknown): void {
@@ -125,6 +134,7 @@ class WorkerServer implements CallReporter {
   }
 
   #succeed(context: CallContext, output: unknown): void {
+    if (this.#options.recycleAfterBytes !== undefined) this.#checkMemory(this.#options.recycleAfterBytes);
     if (output === undefined) {
       this.#realm.post(context.slot);
     } else {
@@ -139,19 +149,22 @@ class WorkerServer implements CallReporter {
   }
 
   #fail(context: CallContext, kind: FailureKind, error: unknown, functionNumber = -1): void {
+    if (this.#options.recycleAfterBytes !== undefined) this.#checkMemory(this.#options.recycleAfterBytes);
     this.#realm.post([toParent.failed, context.slot, kind, toErrorData(error), functionNumber]);
     this.#end(context);
+  }
+
+  /** Told before the end, so that the parent does not give the next attempt to a worker that is to be replaced. */
+  #checkMemory(limitBytes: number): void {
+    if (this.#announcedFull || this.#realm.usedBytes() <= limitBytes) return;
+    this.#announcedFull = true;
+    this.#realm.post([toParent.full]);
   }
 
   #end(context: CallContext): void {
     this.#calls[context.slot] = undefined;
     context.slot = -1;
     this.#begun--;
-    const limit = this.#options.recycleAfterBytes;
-    if (limit !== undefined && !this.#announcedFull && this.#realm.usedBytes() > limit) {
-      this.#announcedFull = true;
-      this.#realm.post([toParent.full]);
-    }
     // Not begun from here but from the loop below or the next turn: a row of synchronous calls must not nest.
     if (this.#waiting.length > 0) this.#drainSoon();
   }
@@ -165,8 +178,6 @@ class WorkerServer implements CallReporter {
         this.#begin(this.#waiting.shift()!);
     });
   }
-
-  #draining = false;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
