@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -88,12 +88,13 @@ function cgroups(): string[] {
 
 export function footprint(): Footprint {
   collectGarbage();
-  const folders = ["/tmp", "/run", "/dev/shm"].flatMap((parent) =>
+  // The supervisor's own folder stays as long as the supervisor; nothing may be added to it.
+  const own = [tmpdir(), "/run", "/tmp"].flatMap((parent) =>
     readdirSync(parent)
-      .filter((name) => name.includes("orchestrator") || name.startsWith("net-"))
-      .filter((name) => name.includes(`-${process.pid}-`) || name.startsWith("net-"))
+      .filter((name) => name.startsWith("orchestrator-sandbox-") && name.includes(`-${process.pid}-`))
       .map((name) => join(parent, name)),
   );
+  const folders = [...new Set(own)].flatMap((folder) => [folder, ...readdirSync(folder)]).sort();
   return {
     processes: sandboxProcesses(),
     cgroups: cgroups(),

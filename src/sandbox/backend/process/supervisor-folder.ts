@@ -53,7 +53,7 @@ export function supervisorFolder(): SupervisorFolder {
 
 /** Every user of a sandbox must be able to walk to it, so root takes no private temporary folder. */
 function parents(): readonly string[] {
-  return process.getuid?.() === 0 ? ["/run", "/tmp", tmpdir()] : [tmpdir(), "/tmp"];
+  return process.getuid?.() === 0 ? ["/run", "/tmp", tmpdir()] : [tmpdir(), "/tmp", "/var/tmp"];
 }
 
 function ownName(): string {

@@ -48,6 +48,7 @@ export class ColdLauncher implements SandboxLauncher {
   #spawn(recipe: LaunchRecipe, cgroup: Cgroup | undefined, user: number | undefined): ColdSandbox {
     const { scratch, seccomp } = supervisorFolder();
     const { limits } = recipe;
+    const support = detectCgroups();
     const channelDescriptor = channelDescriptorBeyond(limits.openFiles);
     const parameters = {
       scratch,
@@ -58,10 +59,15 @@ export class ColdLauncher implements SandboxLauncher {
       user: user === undefined ? "" : String(user),
       channelDescriptor,
       openFiles: limits.openFiles,
+      // A second hand for what is watched: it refuses a single large demand at once. Node's heap would not start under it.
+      dataKibibytes:
+        support.memory.usable || recipe.language.name === "javascript"
+          ? undefined
+          : Math.ceil(limits.memoryBytes / 1024),
       fileSizeKibibytes: Math.ceil(limits.fileSizeBytes / 1024),
     };
     const inside = [
-      ...lockCommand(cgroup !== undefined && detectCgroups().pids.usable ? 0 : limits.processes),
+      ...lockCommand(support.pids.usable ? 0 : limits.processes),
       ...companionsCommand(driverFolder, channelDescriptor, recipe.waitForPorts, recipe.companions),
       ...recipe.command,
       String(channelDescriptor),
@@ -89,6 +95,10 @@ export class ColdLauncher implements SandboxLauncher {
       hidden: hiddenArguments(recipe, scratch),
       scratch,
       enforcement: describeEnforcement(recipe),
+      watched: {
+        memoryBytes: support.memory.usable ? undefined : limits.memoryBytes,
+        cpuQuotaMicros: support.cpu.usable ? undefined : limits.cpuQuotaMicros,
+      },
     });
   }
 }

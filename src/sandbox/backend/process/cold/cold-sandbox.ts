@@ -7,6 +7,7 @@ import { OrchestratorError } from "../../../../model/error.js";
 import type { Enforcement } from "../../../../model/sandbox.js";
 import { exitOfCode } from "../exit-code.js";
 import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../launched.js";
+import { TreeWatch, type TreeWatchLimits } from "../tree-watch.js";
 import { armWord, byeWord, enterFailedCode } from "./launch-script.js";
 
 export interface ColdSandboxParts {
@@ -16,6 +17,8 @@ export interface ColdSandboxParts {
   /** Folder that the keeper mounts the scratch file system over. */
   readonly scratch: string;
   readonly enforcement: readonly Enforcement[];
+  /** What no cgroup holds here. */
+  readonly watched: TreeWatchLimits;
 }
 
 const longestDiagnostics = 16_384;
@@ -38,6 +41,7 @@ export class ColdSandbox implements LaunchedSandbox {
   #mounted!: () => void;
   readonly #whenMounted: Promise<void>;
   #settleExit!: (exit: SandboxExit) => void;
+  readonly #watch: TreeWatch | undefined;
   #scratch: number | undefined;
   #diagnostics = "";
   #deadline = false;
@@ -70,6 +74,7 @@ export class ColdSandbox implements LaunchedSandbox {
       child.once("error", (error) => this.#fail(`the launcher could not be started: ${error.message}`, resolve));
       child.once("exit", () => this.#fail("the launcher ended too early", resolve));
     });
+    this.#watch = this.#startWatch();
     this.#listen();
     hidden!.end(parts.hidden);
   }
@@ -88,11 +93,12 @@ export class ColdSandbox implements LaunchedSandbox {
     this.#control.write(`${armWord} ${(milliseconds / 1000).toFixed(3)}\n`);
   }
 
+  watchMemory(onExceeded: () => void): void {
+    this.#watch?.onExceeded(onExceeded);
+  }
+
   usage(): SandboxUsage {
-    const { cgroup } = this.#parts;
-    if (this.#lastUsage !== undefined || cgroup === undefined)
-      return this.#lastUsage ?? { oomKills: 0, processLimitHits: 0 };
-    return { ...cgroup.usage(), oomKills: cgroup.oomKills(), processLimitHits: cgroup.pidsLimitHits() };
+    return this.#lastUsage ?? { ...this.#watchedUsage(), ...this.#cgroupUsage() };
   }
 
   kill(): Promise<void> {
@@ -108,6 +114,27 @@ export class ColdSandbox implements LaunchedSandbox {
   dispose(): Promise<void> {
     this.#disposed ??= this.#dispose();
     return this.#disposed;
+  }
+
+  #startWatch(): TreeWatch | undefined {
+    const { watched } = this.#parts;
+    const { pid } = this.#child;
+    if (pid === undefined || (watched.memoryBytes === undefined && watched.cpuQuotaMicros === undefined))
+      return undefined;
+    return new TreeWatch(pid, watched, () => this.#scratch);
+  }
+
+  #watchedUsage(): SandboxUsage {
+    const counts = { oomKills: 0, processLimitHits: 0 };
+    if (this.#watch === undefined) return counts;
+    const { cpuSeconds, peakBytes, exceeded } = this.#watch;
+    return { ...counts, cpuSeconds, peakBytes, ...(exceeded ? { watched: "memory-limit" } : {}) };
+  }
+
+  #cgroupUsage(): Partial<SandboxUsage> {
+    const { cgroup } = this.#parts;
+    if (cgroup === undefined) return {};
+    return { ...cgroup.usage(), oomKills: cgroup.oomKills(), processLimitHits: cgroup.pidsLimitHits() };
   }
 
   #listen(): void {
@@ -172,6 +199,7 @@ export class ColdSandbox implements LaunchedSandbox {
   }
 
   async #dispose(): Promise<void> {
+    this.#watch?.close();
     await this.kill();
     this.#lastUsage = this.usage();
     this.#control.destroy();

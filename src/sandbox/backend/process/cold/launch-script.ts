@@ -43,6 +43,8 @@ export interface LaunchParameters {
   readonly openFiles: number;
   readonly fileSizeKibibytes: number;
   readonly seccomp: string;
+  /** Private memory of each process; `undefined`: unlimited. */
+  readonly dataKibibytes: number | undefined;
 }
 
 export function launchArguments(
@@ -51,7 +53,8 @@ export function launchArguments(
   command: readonly string[],
 ) {
   const { scratch, diskBytes, inodes, user, channelDescriptor, openFiles, fileSizeKibibytes, seccomp } = parameters;
-  const positional = [scratch, diskBytes, inodes, user, channelDescriptor, openFiles, fileSizeKibibytes, seccomp];
+  const data = parameters.dataKibibytes ?? "unlimited";
+  const positional = [scratch, diskBytes, inodes, user, channelDescriptor, openFiles, fileSizeKibibytes, seccomp, data];
   return [...positional.map(String), ...procsFiles, "--", ...command];
 }
 
@@ -78,8 +81,8 @@ for path in /proc/self/fd/*; do
   if [ "$descriptor" -gt 8 ]; then eval "exec $descriptor>&-"; fi
 done
 fail() { echo "failed $1" >&4; exit 1; }
-scratch=$1 disk=$2 inodes=$3 user=$4 channel=$5 open_files=$6 file_size=$7 seccomp=$8
-shift 8
+scratch=$1 disk=$2 inodes=$3 user=$4 channel=$5 open_files=$6 file_size=$7 seccomp=$8 data=$9
+shift 9
 groups=()
 while [ "$1" != -- ]; do groups+=("$1"); shift; done
 shift
@@ -96,7 +99,7 @@ shift
     exec 9<"$seccomp"
     ulimit -Sn "$(ulimit -Hn)"
     eval "exec $channel<&3 3>&-"
-    ulimit -c 0 -l 64 -t ${longestCpuSeconds} -n "$open_files" -f "$file_size"
+    ulimit -c 0 -l 64 -t ${longestCpuSeconds} -n "$open_files" -f "$file_size" -d "$data"
     if [ -n "$user" ]; then
       exec -c /usr/bin/setpriv --reuid="$user" --regid="$user" --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs -- \
         /bin/bash --noprofile --norc -c ${shellQuote(pipes)} pipes "$channel" "$@"
