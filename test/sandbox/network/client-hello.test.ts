@@ -4,6 +4,7 @@ import { connect } from "node:tls";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { longestHelloBytes, readClientHello } from "#src/sandbox/network/client-hello.js";
+import { block, extension, message, record, serverName, uint } from "./hello.js";
 
 /** What Node's own TLS client sends first. */
 async function realHello(options: { servername?: string; maxVersion?: "TLSv1.2" | "TLSv1.3" }): Promise<Buffer> {
@@ -18,24 +19,6 @@ async function realHello(options: { servername?: string; maxVersion?: "TLSv1.2" 
   server.close();
   return bytes;
 }
-
-const uint = (value: number, width: number) => {
-  const bytes = Buffer.alloc(width);
-  bytes.writeUIntBE(value, 0, width);
-  return bytes;
-};
-const block = (width: number, ...parts: Uint8Array[]) => {
-  const body = Buffer.concat(parts);
-  return Buffer.concat([uint(body.length, width), body]);
-};
-const extension = (type: number, body: Uint8Array) => Buffer.concat([uint(type, 2), block(2, body)]);
-const serverName = (name: string, type = 0) =>
-  extension(0, block(2, uint(type, 1), block(2, Buffer.from(name, "latin1"))));
-const message = (...extensions: Uint8Array[]) => {
-  const body = [uint(0x0303, 2), Buffer.alloc(32, 7), block(1), block(2, uint(0x1301, 2)), block(1, uint(0, 1))];
-  return Buffer.concat([uint(1, 1), block(3, ...body, block(2, ...extensions))]);
-};
-const record = (fragment: Uint8Array, type = 22) => Buffer.concat([uint(type, 1), uint(0x0301, 2), block(2, fragment)]);
 
 let hello: Buffer;
 beforeAll(async () => {

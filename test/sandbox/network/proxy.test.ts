@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Internet, open, say, secure, startInternet, tunnel } from "./fixture.js";
+import { extension, message, record, serverName } from "./hello.js";
 
 let internet: Internet;
 beforeEach(async () => {
@@ -159,6 +160,17 @@ describe("CONNECT (S17)", () => {
       { reason: "unreadable-name", count: 1 },
     ]);
     expect(internet.seen.filter((line) => line !== "connection")).toEqual([]);
+  });
+
+  test("denies TLS whose true name may be hidden, and lets none of it through", async () => {
+    const { https } = internet;
+    const attachment = await internet.attach([`allowed.test:${https}`]);
+    const { socket } = await tunnel(attachment, `allowed.test:${https}`);
+    socket.write(record(message(serverName("allowed.test"), extension(0xfe0d, Buffer.alloc(20)))));
+    const [alert] = await once(socket, "data");
+    expect([...alert]).toEqual([21, 3, 3, 0, 2, 2, 49]);
+    expect(attachment.denials).toMatchObject([{ reason: "unreadable-name", message: expect.stringContaining("ECH") }]);
+    expect(attachment.proxy.bytes).toBe(0);
   });
 
   test("denies what is no TLS, and lets none of it through", async () => {
