@@ -28,10 +28,8 @@ export class DependencyReader {
   read(number: number, task: Task): void {
     if (typeof task === "object" && task !== null) {
       const { dependsOn, inputs } = task;
-      if (Array.isArray(dependsOn))
-        for (let index = 0; index < dependsOn.length; index++) this.#add(number, dependsOn[index]);
-      if (typeof inputs === "object" && inputs !== null)
-        for (const name of Object.keys(inputs)) this.#add(number, inputs[name]!);
+      if (Array.isArray(dependsOn)) this.#addAll(number, dependsOn);
+      if (typeof inputs === "object" && inputs !== null) this.#addAll(number, Object.values(inputs));
     }
     this.#offsets[number + 1] = this.#edges;
     const id = task?.id;
@@ -43,11 +41,16 @@ export class DependencyReader {
     }
   }
 
-  #add(task: number, id: string): void {
-    if (this.#edges === this.#targets.length) this.#grow();
-    const target = this.numbers.numberOf(id);
-    if (target < 0) this.#later.push({ edge: this.#edges, task, id });
-    this.#targets[this.#edges++] = target;
+  #addAll(task: number, ids: readonly string[]): void {
+    if (this.#edges + ids.length > this.#targets.length) this.#grow(ids.length);
+    const unknown = this.numbers.readNumbers(ids, this.#targets, this.#edges);
+    if (unknown > 0) {
+      ids.forEach((id, index) => {
+        const edge = this.#edges + index;
+        if (this.#targets[edge]! < 0) this.#later.push({ edge, task, id });
+      });
+    }
+    this.#edges += ids.length;
   }
 
   /** Whether every dependency came before its dependents, so that the order of the tasks is a topological one. */
@@ -69,8 +72,8 @@ export class DependencyReader {
     return unknown ? withoutUnknown(this.#offsets, targets) : { offsets: this.#offsets, targets };
   }
 
-  #grow(): void {
-    const larger = new Int32Array(this.#targets.length * 2);
+  #grow(by: number): void {
+    const larger = new Int32Array(this.#targets.length * 2 + by);
     larger.set(this.#targets);
     this.#targets = larger;
   }

@@ -47,6 +47,29 @@ export class TaskIndex implements Iterable<readonly [string, number]> {
     return typeof id === "string" ? (this.#places[this.#find(id, hashOf(id))]! & this.#mask) - 1 : -1;
   }
 
+  /** Puts the numbers of `ids` into `numbers` from `at` on, -1 for an unknown one; says how many are unknown. */
+  readNumbers(ids: readonly string[], numbers: Int32Array, at: number): number {
+    // The fields are read once and not for each id: this loop is half of what compiling a large graph takes.
+    const places = this.#places;
+    const mask = this.#mask;
+    const known = this.#ids;
+    let unknown = 0;
+    for (let index = 0; index < ids.length; index++) {
+      const id = ids[index]!;
+      const hash = typeof id === "string" ? hashOf(id) : 0;
+      const tag = hash & ~mask;
+      let place = hash & mask;
+      let held = places[place]!;
+      while (held !== 0 && !((held & ~mask) === tag && known[(held & mask) - 1] === id)) {
+        place = (place + 1) & mask;
+        held = places[place]!;
+      }
+      numbers[at + index] = (held & mask) - 1;
+      if (held === 0) unknown++;
+    }
+    return unknown;
+  }
+
   has(id: string): boolean {
     return this.numberOf(id) >= 0;
   }
