@@ -1,11 +1,11 @@
 /** Starts sandboxes cold: one process tree for each, by bubblewrap. How, is in `launch-script.ts`. */
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { type Cgroup, createCgroup, detectCgroups } from "../../../../host/cgroup/index.js";
-import { OrchestratorError } from "../../../../model/error.js";
+import { existsSync } from "node:fs";
+import type { Cgroup } from "../../../../host/cgroup/index.js";
 import { driverFolder, type LaunchRecipe } from "../../../recipe.js";
 import { describeEnforcement } from "../enforcement.js";
 import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
+import { channelDescriptorBeyond, dataLimitBytes, makeRunCgroup, userProcessLimit, watchedLimits } from "../run-limits.js";
 import { runsAsOwnUser, runUsers } from "../run-users.js";
 import { supervisorFolder } from "../supervisor-folder.js";
 import { hiddenArguments, visibleArguments } from "./bubblewrap.js";
@@ -27,7 +27,7 @@ export class ColdLauncher implements SandboxLauncher {
     const user = users?.take();
     let cgroup: Cgroup | undefined;
     try {
-      cgroup = makeCgroup(recipe);
+      cgroup = makeRunCgroup(recipe, processesOfTheWall);
       const sandbox = this.#spawn(recipe, cgroup, user);
       this.#running.add(sandbox);
       sandbox.onDisposed = () => {
@@ -48,7 +48,7 @@ export class ColdLauncher implements SandboxLauncher {
   #spawn(recipe: LaunchRecipe, cgroup: Cgroup | undefined, user: number | undefined): ColdSandbox {
     const { scratch, seccomp } = supervisorFolder();
     const { limits } = recipe;
-    const support = detectCgroups();
+    const data = dataLimitBytes(recipe);
     const channelDescriptor = channelDescriptorBeyond(limits.openFiles);
     const parameters = {
       scratch,
@@ -59,15 +59,11 @@ export class ColdLauncher implements SandboxLauncher {
       user: user === undefined ? "" : String(user),
       channelDescriptor,
       openFiles: limits.openFiles,
-      // A second hand for what is watched: it refuses a single large demand at once. Node's heap would not start under it.
-      dataKibibytes:
-        support.memory.usable || recipe.language.name === "javascript"
-          ? undefined
-          : Math.ceil(limits.memoryBytes / 1024),
+      dataKibibytes: data === undefined ? undefined : Math.ceil(data / 1024),
       fileSizeKibibytes: Math.ceil(limits.fileSizeBytes / 1024),
     };
     const inside = [
-      ...lockCommand(support.pids.usable ? 0 : limits.processes),
+      ...lockCommand(userProcessLimit(recipe) ?? 0),
       ...companionsCommand(driverFolder, channelDescriptor, recipe.waitForPorts, recipe.companions),
       ...recipe.command,
       String(channelDescriptor),
@@ -95,20 +91,9 @@ export class ColdLauncher implements SandboxLauncher {
       hidden: hiddenArguments(recipe, scratch),
       scratch,
       enforcement: describeEnforcement(recipe),
-      watched: {
-        memoryBytes: support.memory.usable ? undefined : limits.memoryBytes,
-        cpuQuotaMicros: support.cpu.usable ? undefined : limits.cpuQuotaMicros,
-      },
+      watched: watchedLimits(recipe),
     });
   }
-}
-
-/** Beyond what the code may open, so that neither scanning nor closing descriptors meets it. */
-function channelDescriptorBeyond(openFiles: number): number {
-  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
-  const limit = hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard);
-  const wanted = Math.max(1000, openFiles);
-  return wanted < limit ? wanted : Math.min(openFiles, limit) - 1;
 }
 
 function lockCommand(processes: number): string[] {
@@ -116,22 +101,4 @@ function lockCommand(processes: number): string[] {
     return ["/usr/bin/perl", `${driverFolder}/${lockFileName}`, String(prlimitCall), String(processes)];
   const signals = ["/usr/bin/env", "--default-signal=INT,QUIT,PIPE"];
   return processes === 0 ? signals : [...signals, "/usr/bin/prlimit", `--nproc=${processes}:${processes}`, "--"];
-}
-
-function makeCgroup(recipe: LaunchRecipe): Cgroup | undefined {
-  const support = detectCgroups();
-  if (support.version === "none") return undefined;
-  const { memoryBytes, cpuQuotaMicros, processes } = recipe.limits;
-  try {
-    return createCgroup({
-      name: `sandbox-${recipe.language.name}`,
-      ...(support.memory.usable ? { memoryBytes } : {}),
-      ...(support.cpu.usable ? { cpuQuotaMicroseconds: cpuQuotaMicros } : {}),
-      ...(support.pids.usable ? { pids: processes + processesOfTheWall } : {}),
-    });
-  } catch (error) {
-    throw new OrchestratorError("SANDBOX_FAILURE", `failed to make a cgroup: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
 }

@@ -1,8 +1,10 @@
 /** One sandbox that was started cold, as its supervisor holds it. */
 import type { ChildProcess } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
+import type { Socket } from "node:net";
 import type { Duplex, Readable } from "node:stream";
 import type { Cgroup } from "../../../../host/cgroup/index.js";
+import { isProcessRunning, type ProcessStat, readProcessStat } from "../../../../host/process-identity.js";
 import { OrchestratorError } from "../../../../model/error.js";
 import type { Enforcement } from "../../../../model/sandbox.js";
 import { exitOfCode } from "../exit-code.js";
@@ -21,6 +23,8 @@ export interface ColdSandboxParts {
   readonly watched: TreeWatchLimits;
 }
 
+/** What `read -t` takes anywhere: as good as never. */
+const longestArmSeconds = 2_000_000;
 const longestDiagnostics = 16_384;
 /** A keeper that has not mounted by then never will. */
 const launchDeadlineMs = 30_000;
@@ -42,6 +46,8 @@ export class ColdSandbox implements LaunchedSandbox {
   readonly #whenMounted: Promise<void>;
   #settleExit!: (exit: SandboxExit) => void;
   readonly #watch: TreeWatch | undefined;
+  /** First of the run's pid namespace, as long as the keeper lives its child. */
+  #init: ProcessStat | undefined;
   #scratch: number | undefined;
   #diagnostics = "";
   #deadline = false;
@@ -90,7 +96,13 @@ export class ColdSandbox implements LaunchedSandbox {
   }
 
   armDeadline(milliseconds: number): void {
-    this.#control.write(`${armWord} ${(milliseconds / 1000).toFixed(3)}\n`);
+    this.#control.write(`${armWord} ${Math.min(milliseconds / 1000, longestArmSeconds).toFixed(3)}\n`);
+  }
+
+  setWaiting(waiting: boolean): void {
+    for (const handle of [this.#child, ...this.#child.stdio] as unknown as Partial<Socket>[])
+      if (waiting) handle?.unref?.();
+      else handle?.ref?.();
   }
 
   watchMemory(onExceeded: () => void): void {
@@ -149,6 +161,9 @@ export class ColdSandbox implements LaunchedSandbox {
   #hear(line: string): void {
     const [word, argument = ""] = line.split(/ (.*)/s);
     switch (word) {
+      case "init":
+        this.#init = readProcessStat(Number(argument));
+        return;
       case "mounted":
         this.#openScratch();
         this.#mounted();
@@ -198,6 +213,16 @@ export class ColdSandbox implements LaunchedSandbox {
     await whenEmpty(cgroup);
   }
 
+  /** It ends by itself once it was told to, after everything below it. */
+  async #endKeeper(): Promise<void> {
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), killDeadlineMs);
+    await this.#keeperGone;
+    clearTimeout(timer);
+    // Whoever killed the keeper (the host, out of memory) did not kill the namespace: that is done here.
+    const init = this.#init;
+    if (init !== undefined && isProcessRunning(init.pid, init.startTicks)) process.kill(init.pid, "SIGKILL");
+  }
+
   async #dispose(): Promise<void> {
     this.#watch?.close();
     await this.kill();
@@ -206,8 +231,7 @@ export class ColdSandbox implements LaunchedSandbox {
     for (const stream of this.#child.stdio) stream?.destroy();
     if (this.#scratch !== undefined) closeSync(this.#scratch);
     this.#scratch = undefined;
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill("SIGKILL");
-    await this.#keeperGone;
+    await this.#endKeeper();
     await this.#parts.cgroup?.destroy().catch(() => {});
     this.onDisposed();
   }

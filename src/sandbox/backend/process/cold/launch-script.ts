@@ -25,7 +25,7 @@
 export const armWord = "arm";
 export const byeWord = "bye";
 
-/** What the keeper says, a line each: `mounted`, `exit N`, `deadline`, `failed WHAT`. */
+/** What the keeper says, a line each: `init PID`, `mounted`, `exit N`, `deadline`, `failed WHAT`. */
 export const enterFailedCode = 247;
 
 /** A limit that no run reaches before its deadline, but which is one: what is unlimited could be set to anything. */
@@ -113,14 +113,16 @@ shift
   exec sleep infinity 4>&-
 } &
 init=$!
+echo "init $init" >&4
 exec 3>&- 5<&- 6>&- 7>&- 8<&-
 
+status=0
 read -r -u 4 word seconds
-if [ "$word" = ${armWord} ]; then
-  read -r -t "$seconds" -u 4 word
+while [ "$word" = ${armWord} ]; do
+  read -r -t "$seconds" -u 4 word seconds
   status=$?
-  if [ $status -gt 128 ]; then echo deadline >&4; fi
-fi
+  if [ $status -gt 128 ]; then echo deadline >&4; break; fi
+done
 for file in "@{groups[@]}"; do
   group=@{file%/*}
   if [ -e "$group/cpu.cfs_quota_us" ]; then echo -1 >"$group/cpu.cfs_quota_us"; fi
@@ -137,7 +139,7 @@ if [ "$word" = ${byeWord} ]; then exit; fi
 # The supervisor is gone, and nobody else will clean up before the next one starts.
 for try in {1..40}; do
   rmdir "@{groups[@]/%\\/cgroup.procs/}" && break
-  read -r -t 0.05 <> <(:)
+  sleep 0.05
 done
 `.replaceAll("@{", "${");
 
