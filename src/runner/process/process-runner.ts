@@ -21,6 +21,8 @@ import {
 } from "./options.js";
 import { type ProcessOwner, type ReportedFailure, WorkerProcess } from "./worker-process.js";
 
+export type { ProcessRunnerOptions };
+
 export class ProcessRunner implements Runner, ProcessOwner {
   readonly kind = "process";
   readonly #options: CheckedProcessOptions;
