@@ -10,7 +10,6 @@ import { resolvePythonView } from "./python/resolve.js";
 import type { PackageView } from "./view.js";
 
 export { allowedPackagesProblems } from "./allowed-list.js";
-export { packagePart } from "./part.js";
 export type { PackageBind, PackageView } from "./view.js";
 
 /** Languages that have packages. */

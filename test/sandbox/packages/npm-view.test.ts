@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { PackageViews, packagePart } from "#src/sandbox/packages/index.js";
+import { PackageViews } from "#src/sandbox/packages/index.js";
+import { packagePart } from "#src/sandbox/packages/part.js";
 
 let root: string;
 let modules: string;
