@@ -15,7 +15,7 @@ export async function draw({ name, folder, data }, context) {
   return { name, chart };
 }
 
-function years({ years: rows, year }) {
+function years({ years: rows, trend, year }) {
   const [width, height, left, bottom, top] = [1080, 340, 58, 30, 34];
   const ticks = ticksTo(Math.max(...rows.map((row) => row.home + row.abroad)));
   const y = linear([0, ticks.at(-1)], [height - bottom, top]);
@@ -37,9 +37,14 @@ function years({ years: rows, year }) {
     bar(left + 88, 6, 11, 11, "b", "abroad"),
     text(left + 104, 16, "abroad"),
   ];
+  const center = (index) => left + index * step + step / 2;
+  const [start, end] = trend.line;
+  const trendLine = line(center(0), y(start.gross), center(rows.length - 1), y(end.gross), "line dashed");
+  legend.push(line(left + 158, 12, left + 178, 12, "line dashed"), text(left + 184, 16, "trend"));
   return svg(width, height, `Takings of each year in dollars of ${year}`, [
     ticks.map((tick) => rule(tick, y, left, width)),
     bars,
+    trendLine,
     legend,
   ]);
 }

@@ -41,16 +41,16 @@ function page(inputs, { best, total }) {
 </header>
 <section class="cards">
 ${card(dollars(total), "worldwide takings")}
-${card(`${Math.round((abroad / total) * 100)} %`, "earned outside of the US")}
+${card(`${Math.round((abroad / total) * 100)} %`, `earned outside of the US; ${describeTrend(inputs.trend)}`)}
 ${card(escapeText(best.title), `largest film: ${dollars(best.gross)} (${best.year})`)}
 ${card(`${bestReturn.medianReturn.toFixed(1)}\u00d7`, `median return of ${bestReturn.genre.toLowerCase()}, the best of the larger genres`)}
 </section>
-${figure("Takings by year", `Dollars of ${to}. Point at a bar for the year\u2019s largest film.`, chart.years)}
+${figure("Takings by year", `Dollars of ${to}; point at a bar for the year\u2019s largest film.${to === 2010 ? " The data ends within 2010." : ""}`, chart.years, "wide")}
 <div class="pair">
 ${figure("Genres", "Takings, and what the middle film brought back for each dollar of its budget.", chart.genres)}
 ${figure("Genre by year", "The stronger the colour, the more.", chart.pivot)}
 </div>
-${figure("Budget and takings", "Each dot is a film, on logarithmic scales; below the line it did not earn its budget.", chart.budgets)}
+${figure("Budget and takings", "Each dot is a film, on logarithmic scales; below the line it did not earn its budget.", chart.budgets, "wide")}
 <div class="pair">
 ${figure("Studios", "Takings of the largest distributors.", chart.studios)}
 ${figure("Month of release", "Takings of the middle film.", chart.seasons)}
@@ -64,12 +64,19 @@ ${quality(inputs)}
 `;
 }
 
+/** How the share abroad moved along its fitted line. */
+function describeTrend({ abroadShare: [first, last] }) {
+  const points = Math.round((last - first) * 100);
+  if (points === 0) return "the share did not move";
+  return `the share ${points > 0 ? "rose" : "fell"} by ${Math.abs(points)} points`;
+}
+
 function card(value, label) {
   return `<div class="card"><b>${value}</b><span>${escapeText(label)}</span></div>`;
 }
 
-function figure(title, caption, chart) {
-  return `<figure><h2>${title}</h2><p>${caption}</p>${chart}</figure>`;
+function figure(title, caption, chart, kind = "") {
+  return `<figure class="${kind}"><h2>${title}</h2><p>${caption}</p>${chart}</figure>`;
 }
 
 function topFilms({ films, top }) {
@@ -116,6 +123,7 @@ const pageStyle = `
   .card span { color: var(--muted); font-size: 13px; }
   .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 20px; }
   .chart { display: block; width: 100%; height: auto; }
+  .wide { overflow-x: auto; } .wide .chart { min-width: 620px; }
   table { border-collapse: collapse; width: 100%; font-size: 14px; }
   th { text-align: left; font-weight: 500; color: var(--muted); font-size: 12px; padding: 6px 10px 6px 0; }
   td { border-top: 1px solid var(--edge); padding: 7px 10px 7px 0; }

@@ -11,6 +11,7 @@ export const chartStyle = `
   .chart .axis { stroke: var(--soft); stroke-width: 1; }
   .chart .a { fill: var(--a); } .chart .b { fill: var(--b); } .chart .c { fill: var(--c); }
   .chart .line { fill: none; stroke: var(--c); stroke-width: 2; }
+  .chart .dashed { stroke-dasharray: 6 5; stroke: var(--ink); stroke-opacity: 0.7; }
   .chart .dot { fill: var(--a); fill-opacity: 0.38; }
   .chart .mark:hover { fill-opacity: 1; filter: brightness(1.12); }
 `;
