@@ -24,9 +24,11 @@ export interface LaunchedSandbox {
   readonly enforcement: readonly Enforcement[];
   /**
    * Starts the clock that does not depend on this process's event loop: after `milliseconds` the sandbox dies even if
-   * the supervisor is stuck. Called when the job is sent.
+   * the supervisor is stuck. Called when the job is sent. Called again it starts anew; `Infinity` stops it.
    */
   armDeadline(milliseconds: number): void;
+  /** Whether it waits for a job that nobody has asked for yet, and so keeps no program running that is done. */
+  setWaiting?(waiting: boolean): void;
   /** Where no cgroup holds the memory: calls back once when the sandbox uses more than its limit. */
   watchMemory?(onExceeded: () => void): void;
   /** The end of the first process inside, as whoever waits for it outside saw it. Never rejects. Not the closing of a pipe. */

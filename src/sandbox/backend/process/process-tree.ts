@@ -10,12 +10,12 @@ export interface TreeMember {
 }
 
 /**
- * Living processes inside the sandbox below `root`: those that are two pid namespaces further in than this process,
+ * Living processes inside the sandbox below `root`, or those named with all below them: those that are two pid namespaces further in than this process,
  * without the first of theirs (bubblewrap's own).
  */
-export function membersBelow(root: number): TreeMember[] {
+export function membersBelow(root: number | readonly number[]): TreeMember[] {
   const members: TreeMember[] = [];
-  const pending = childrenOf(root);
+  const pending = typeof root === "number" ? childrenOf(root) : [...root];
   for (let pid = pending.pop(); pid !== undefined; pid = pending.pop()) {
     pending.push(...childrenOf(pid));
     const member = readMember(pid);

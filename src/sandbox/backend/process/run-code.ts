@@ -7,7 +7,6 @@
  */
 import { statfsSync } from "node:fs";
 import {
-  type Enforcement,
   SandboxCodeError,
   type SandboxExecutionResult,
   type SandboxVerdict,
@@ -35,7 +34,23 @@ export interface RunSettings {
   readonly limits: ResolvedLimits;
   /** When the clock of the time limit started, by `performance.now()`. */
   readonly startedAt: number;
-  readonly enforcement?: readonly Enforcement[];
+  /** `session`: the sandbox goes on after the code, unless a limit or the code itself ends it. */
+  readonly mode?: "once" | "session";
+  /** Whether an earlier piece has run in the sandbox. */
+  readonly hasRun?: boolean;
+  /** Content of files that are no artifacts as long as they have it, by name. */
+  readonly known?: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Runs one piece in a sandbox that goes on, if it can. The sandbox is the caller's to dispose of. */
+export async function runPiece(
+  sandbox: LaunchedSandbox,
+  request: CodeRequest,
+  settings: RunSettings,
+): Promise<{ readonly result: SandboxExecutionResult; readonly goesOn: boolean }> {
+  const run = new CodeRun(sandbox, request, { ...settings, mode: "session" });
+  const result = await run.result();
+  return { result, goesOn: run.goesOn };
 }
 
 export async function runCode(
@@ -61,6 +76,11 @@ class CodeRun {
   #ended: Ended | undefined;
   #stop!: () => void;
   readonly #stopped: Promise<void>;
+  #finish!: () => void;
+  /** A piece of a session has come to its end. */
+  readonly #finished: Promise<void>;
+  /** Whether the sandbox takes another piece. */
+  goesOn = false;
   #thrown: { readonly error: unknown } | undefined;
   #driverReady = false;
 
@@ -71,8 +91,15 @@ class CodeRun {
     this.#stopped = new Promise((resolve) => {
       this.#stop = resolve;
     });
+    this.#finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#driverReady = settings.hasRun === true;
     const { limits } = settings;
-    this.#frames = new FrameReader(this.#token, { valueBytes: limits.valueBytes, otherBytes: otherFrameBytes });
+    const frameLimits = { valueBytes: limits.valueBytes, otherBytes: otherFrameBytes };
+    this.#frames = new FrameReader(this.#token, frameLimits, (kind) => {
+      if (kind === "done" && settings.mode === "session") this.#finish();
+    });
     this.#output = new OutputCapture(sandbox, limits.outputBytes, {
       onStdout: request.onStdout,
       onStderr: request.onStderr,
@@ -82,12 +109,14 @@ class CodeRun {
         this.#end("abort");
       },
     });
-    sandbox.channel.output.on("data", (chunk: Buffer) => {
-      this.#driverReady = true;
-      this.#frames.push(chunk);
-      if (this.#frames.overflowed) this.#end("output");
-    });
+    sandbox.channel.output.on("data", this.#onChannel);
   }
+
+  readonly #onChannel = (chunk: Buffer) => {
+    this.#driverReady = true;
+    this.#frames.push(chunk);
+    if (this.#frames.overflowed) this.#end("output");
+  };
 
   async result(): Promise<SandboxExecutionResult> {
     const { limits, startedAt } = this.#settings;
@@ -100,19 +129,32 @@ class CodeRun {
     this.#sandbox.watchMemory?.(() => this.#end("memory"));
     try {
       if (this.#ended === undefined) this.#send(left);
-      const early = await Promise.race([this.#sandbox.exited, this.#stopped]);
+      const early = await Promise.race([this.#sandbox.exited, this.#stopped, this.#finished.then(() => "finished")]);
       if (early !== undefined) await this.#drain();
+      this.goesOn = early === "finished" && this.#ended === undefined;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
     }
     const usage = this.#sandbox.usage();
-    await this.#sandbox.kill();
-    const exit = await this.#sandbox.exited;
+    const exit = this.goesOn ? this.#leave() : await this.#killed();
+    this.#sandbox.channel.output.off("data", this.#onChannel);
     const executionTime = (performance.now() - startedAt) / 1000;
     this.#output.detach();
     if (this.#thrown !== undefined) throw this.#thrown.error;
     return this.#assemble(exit, mostOf(usage, this.#sandbox.usage()), executionTime);
+  }
+
+  async #killed(): Promise<SandboxExit> {
+    await this.#sandbox.kill();
+    return this.#sandbox.exited;
+  }
+
+  /** The end of a piece whose sandbox goes on, as its driver told it: there is no other witness. */
+  #leave(): SandboxExit {
+    this.#sandbox.armDeadline(Number.POSITIVE_INFINITY);
+    const code = Number.parseInt(this.#frames.text("done") ?? "", 10);
+    return { exitCode: Number.isNaN(code) ? 1 : code & 0xff, signal: null };
   }
 
   #end(reason: Ended): void {
@@ -123,9 +165,13 @@ class CodeRun {
   #send(leftMs: number): void {
     const { limits } = this.#settings;
     this.#sandbox.armDeadline(leftMs + watchSlackMs);
-    const job = encodeJob(this.#request, { token: this.#token, mode: "once", valueBytes: limits.valueBytes });
+    const job = encodeJob(this.#request, {
+      token: this.#token,
+      mode: this.#settings.mode ?? "once",
+      valueBytes: limits.valueBytes,
+    });
     this.#sandbox.channel.input.write(job);
-    this.#sandbox.stdin.end(this.#request.stdin ?? "");
+    if (!this.#sandbox.stdin.writableEnded) this.#sandbox.stdin.end(this.#request.stdin ?? "");
   }
 
   /** Whoever held the pipes is dead or about to be; what they wrote is still on its way. */
@@ -244,7 +290,8 @@ class CodeRun {
   #collect(scratch: number | undefined): CollectedArtifacts {
     if (scratch === undefined) return { artifacts: [], omitted: [] };
     const { files, code, language } = this.#request;
-    const known = new Map<string, Uint8Array>(files.map((file) => [file.name, file.bytes]));
+    const known = new Map(this.#settings.known);
+    for (const file of files) known.set(file.name, file.bytes);
     known.set(codeFileName(language), Buffer.from(code));
     const { artifactBytes, artifactCount } = this.#settings.limits;
     const limits = { bytes: artifactBytes, count: artifactCount };

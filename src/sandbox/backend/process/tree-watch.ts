@@ -23,7 +23,7 @@ const periodMicros = 100_000;
 export class TreeWatch {
   peakBytes = 0;
   exceeded = false;
-  readonly #root: number;
+  readonly #root: number | readonly number[];
   readonly #limits: TreeWatchLimits;
   readonly #scratch: () => number | undefined;
   readonly #timer: NodeJS.Timeout;
@@ -35,10 +35,10 @@ export class TreeWatch {
   #onExceeded: (() => void) | undefined;
 
   /**
-   * @param root the process whose descendants are watched.
+   * @param root the process whose descendants are watched, or processes that are watched with their descendants.
    * @param scratch descriptor of the scratch file system, whose files are memory too.
    */
-  constructor(root: number, limits: TreeWatchLimits, scratch: () => number | undefined) {
+  constructor(root: number | readonly number[], limits: TreeWatchLimits, scratch: () => number | undefined) {
     this.#root = root;
     this.#limits = limits;
     this.#scratch = scratch;

@@ -7,6 +7,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants, openSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import type { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { OrchestratorError } from "../../../../model/error.js";
@@ -44,6 +45,7 @@ export class ForkServer {
   forks = 0;
   readonly #process: ServerProcess;
   readonly #runs = new Map<number, ForkedRun>();
+  readonly #busy = new Set<number>();
   readonly #templatePid: number;
 
   private constructor(process: ServerProcess, templatePid: number, skipped: SkippedModules) {
@@ -129,11 +131,18 @@ export class ForkServer {
 
   /** Kills the run after so long, whatever this process is doing then. */
   arm(run: ForkedRun, milliseconds: number): void {
-    this.#process.send({ op: "arm", id: run.id, ms: milliseconds });
+    this.#process.send({ op: "arm", id: run.id, ms: Number.isFinite(milliseconds) ? milliseconds : null });
   }
 
   kill(run: ForkedRun): void {
     this.#process.send({ op: "kill", id: run.id });
+  }
+
+  /** Whether somebody waits for the run: the program then goes on until the run's end is known. */
+  setBusy(run: ForkedRun, busy: boolean): void {
+    if (busy && this.#runs.has(run.id)) this.#busy.add(run.id);
+    else this.#busy.delete(run.id);
+    this.#process.setBusy(this.#busy.size > 0);
   }
 
   /** Kills everything in the server and resolves when it is gone. Idempotent. */
@@ -148,7 +157,10 @@ export class ForkServer {
 
   #hear(event: RunEvent): void {
     this.#runs.get(event.id)?.hear(event);
-    if (event.event === "gone") this.#runs.delete(event.id);
+    if (event.event !== "gone") return;
+    this.#runs.delete(event.id);
+    this.#busy.delete(event.id);
+    this.#process.setBusy(this.#busy.size > 0);
   }
 
   #outerPid(parent: number, inner: number): number {
@@ -224,7 +236,8 @@ class ServerProcess {
     this.#line = new LineMessages(this.#child.stdio[3] as Duplex, (message) => this.#hear(message));
     // Spares and their server keep no program running that has nothing else to do.
     this.#child.unref();
-    for (const stream of [this.#child.stdio[2], this.#child.stdio[3]]) (stream as unknown as { unref(): void }).unref();
+    (this.#child.stderr as Socket).unref();
+    this.setBusy(false);
     if (this.#child.pid === undefined) return;
     try {
       place(this.#child.pid);
@@ -238,6 +251,13 @@ class ServerProcess {
 
   send(message: object): void {
     this.#line.send(message);
+  }
+
+  /** Whether this keeps the event loop running. */
+  setBusy(busy: boolean): void {
+    const line = this.#child.stdio[3] as Socket;
+    if (busy) line.ref();
+    else line.unref();
   }
 
   killNow(): void {

@@ -58,17 +58,20 @@ export class WarmPool implements SandboxLauncher {
   }
 
   /** Ends every spare, and the launcher. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true;
     for (const shelf of this.#shelves.values()) this.#clear(shelf);
     this.#shelves.clear();
-    await Promise.all(this.#ending);
-    await this.#launcher.close();
+    return keepAliveDuring(async () => {
+      await Promise.all(this.#ending);
+      await this.#launcher.close();
+    });
   }
 
   async #launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
     const shelf = this.#use(recipe);
     const sandbox = (await this.#takeLiving(shelf)) ?? (await this.#launcher.launch(recipe));
+    sandbox.setWaiting?.(false);
     this.#replenishSoon(shelf, sandbox);
     return sandbox;
   }
@@ -125,6 +128,7 @@ export class WarmPool implements SandboxLauncher {
     this.#inMaking++;
     try {
       const sandbox = await this.#launcher.launch(shelf.recipe);
+      sandbox.setWaiting?.(true);
       // One that dies while it waits is found dead when it is taken.
       void sandbox.exited.then(() => this.#dead.add(sandbox));
       return sandbox;
@@ -179,6 +183,8 @@ function asWarm(sandbox: LaunchedSandbox): LaunchedSandbox {
     enforcement,
     exited,
     warm: true,
+    setWaiting: (waiting) => sandbox.setWaiting?.(waiting),
+    watchMemory: (onExceeded) => sandbox.watchMemory?.(onExceeded),
     armDeadline: (milliseconds) => sandbox.armDeadline(milliseconds),
     usage: () => sandbox.usage(),
     kill: () => sandbox.kill(),

@@ -37,6 +37,8 @@ export interface ForkOrder {
   readonly uid: number;
   readonly gid: number;
   readonly hostname: string;
+  /** Descriptor of the channel inside. */
+  readonly channel: number;
   readonly diskBytes: number;
   readonly inodes: number;
   /** Name on the scratch file system, mode, place in the root. */

@@ -5,7 +5,7 @@ Messages, one JSON object on a line. From the supervisor:
     prepare {id, ...}   fork the run's init
     enter {id}          it is in its cgroup: make the namespaces, then fork the run from the template
     go {id}             the run is in its cgroup and its pipes are open: lock in, boot the driver
-    arm {id, ms}        kill it after so long
+    arm {id, ms}        kill it after so long; null: not at all
     kill {id}           kill it now
 
 To the supervisor: `init {id, pid}`, `forked {id, pid}`, `ready {id}`, `failed {id, message}`, `exited {id, code,
@@ -99,7 +99,7 @@ class Keeper:
     def arm(self, message):
         run = self.runs.get(message["id"])
         if run is not None:
-            run.deadline = time.monotonic() + message["ms"] / 1000
+            run.deadline = None if message["ms"] is None else time.monotonic() + message["ms"] / 1000
 
     def milliseconds_to_deadline(self):
         deadlines = [run.deadline for run in self.runs.values() if run.deadline is not None]

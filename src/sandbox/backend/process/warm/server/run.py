@@ -9,7 +9,7 @@ import sys
 import kernel
 import landlock
 
-# 0, 1 and 2 are the pipes.
+# 0, 1 and 2 are the pipes, 3 the channel until it gets the number that the order gives it.
 CHANNEL = 3
 GO = 4
 STATUS = 5
@@ -44,12 +44,21 @@ def lock_in(order, settings):
     kernel.map_single_user(settings["insideUser"], user, settings["insideGroup"], group)
     kernel.drop_capabilities()
     kernel.die_with_parent(0)
+    _move_channel(order["channel"])
     for name, value in order["rlimits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if settings["landlock"]:
         landlock.restrict(settings["writable"])
     kernel.install_seccomp(bytes.fromhex(order["seccomp"]))
+
+
+def _move_channel(number):
+    """Beyond what the code may open. Whoever holds a descriptor keeps it when the limit comes down."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    os.dup2(CHANNEL, number, inheritable=False)
+    os.close(CHANNEL)
 
 
 def forget_the_template(settings):
@@ -67,14 +76,14 @@ def forget_the_template(settings):
     gc.enable()
 
 
-def serve(driver):
+def serve(driver, channel):
     """Runs the driver to its end, and ends the process as the interpreter would, without what only costs time.
 
     Taking the whole interpreter down takes 30 ms where pandas is loaded, and nobody would see it: what the code itself
     has left behind is finalised, what the template had imported is not.
     """
     try:
-        code = driver.serve(CHANNEL)
+        code = driver.serve(channel)
     except SystemExit as leaving:
         code = driver.exit_code_of(leaving)
     threading = sys.modules.get("threading")

@@ -226,7 +226,7 @@ def main():
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
         os._exit(1)
-    run.serve(driver)
+    run.serve(driver, order["channel"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,133 @@
+/** Starts sandboxes by forking them from warm servers: one server for each view, one fork for each sandbox. */
+import { type Cgroup, createCgroup, detectCgroups } from "../../../../host/cgroup/index.js";
+import type { LaunchRecipe } from "../../../recipe.js";
+import { describeEnforcement } from "../enforcement.js";
+import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
+import { makeRunCgroup, watchedLimits } from "../run-limits.js";
+import { runsAsOwnUser, runUsers } from "../run-users.js";
+import { ForkServer } from "./fork-server.js";
+import { ForkedSandbox } from "./forked-sandbox.js";
+import { makeOrder, makePlan, serverKey } from "./make-plan.js";
+import { type ServerLease, ServerPool, type ServerPoolOptions } from "./server-pool.js";
+
+export interface ForkLauncherOptions extends ServerPoolOptions {
+  /** Bytes that a server may use for itself, where a cgroup holds them. */
+  readonly serverMemoryBytes: number;
+}
+
+/** The run's init. */
+const processesOfTheWall = 1;
+/** boot, keeper, template and some room for runs that have not entered their own groups yet. */
+const serverProcesses = 64;
+
+export class ForkLauncher implements SandboxLauncher {
+  readonly #options: ForkLauncherOptions;
+  readonly #servers: ServerPool;
+  readonly #running = new Set<ForkedSandbox>();
+  readonly #living = new Set<ForkServer>();
+
+  constructor(options: ForkLauncherOptions) {
+    this.#options = options;
+    this.#servers = new ServerPool(options);
+  }
+
+  async launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+    const lease = await this.#lease(recipe);
+    try {
+      return await this.#fork(recipe, lease);
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running].map((sandbox) => sandbox.dispose()));
+    await this.#servers.close();
+  }
+
+  /** At the end of the process: nothing may be left, and nobody can be waited for. */
+  killNow(): void {
+    for (const server of this.#living) server.killNow();
+  }
+
+  /** One that died since it was last used is replaced; a second failure is the caller's to know. */
+  async #lease(recipe: LaunchRecipe): Promise<ServerLease> {
+    const key = serverKey(recipe);
+    const start = () => this.#startServer(recipe);
+    try {
+      return await this.#servers.use(key, start);
+    } catch {
+      return await this.#servers.use(key, start);
+    }
+  }
+
+  async #startServer(recipe: LaunchRecipe): Promise<ForkServer> {
+    const users = runsAsOwnUser() ? runUsers() : undefined;
+    const user = users?.take() ?? process.getuid!();
+    const group = users === undefined ? process.getgid!() : user;
+    const uids = users === undefined ? undefined : { first: users.first, count: users.count };
+    const cgroup = this.#makeServerCgroup();
+    const giveBack = () => {
+      users?.release(user);
+      void cgroup?.destroy().catch(() => {});
+    };
+    try {
+      const plan = makePlan(recipe, { user, group, uids });
+      const server = await ForkServer.start(plan, (pid) => cgroup?.add(pid));
+      this.#living.add(server);
+      void server.ended.then(() => {
+        this.#living.delete(server);
+        giveBack();
+      });
+      return server;
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  }
+
+  #makeServerCgroup(): Cgroup | undefined {
+    const support = detectCgroups();
+    if (support.version === "none") return undefined;
+    return createCgroup({
+      name: "warm-server",
+      ...(support.memory.usable ? { memoryBytes: this.#options.serverMemoryBytes } : {}),
+      ...(support.pids.usable ? { pids: serverProcesses } : {}),
+    });
+  }
+
+  async #fork(recipe: LaunchRecipe, lease: ServerLease): Promise<LaunchedSandbox> {
+    const users = runsAsOwnUser() ? runUsers() : undefined;
+    const uid = users?.take() ?? process.getuid!();
+    const gid = users === undefined ? process.getgid!() : uid;
+    let cgroup: Cgroup | undefined;
+    try {
+      cgroup = makeRunCgroup(recipe, processesOfTheWall);
+      const roots: number[] = [];
+      const run = await lease.server.fork(makeOrder(recipe, { uid, gid }), (pid) => {
+        cgroup?.add(pid);
+        roots.push(pid);
+      });
+      const sandbox: ForkedSandbox = new ForkedSandbox({
+        server: lease.server,
+        run,
+        cgroup,
+        enforcement: describeEnforcement(recipe),
+        watched: watchedLimits(recipe),
+        roots,
+        release: () => {
+          this.#running.delete(sandbox);
+          users?.release(uid);
+          lease.release();
+        },
+      });
+      this.#running.add(sandbox);
+      return sandbox;
+    } catch (error) {
+      await cgroup?.destroy().catch(() => {});
+      users?.release(uid);
+      throw error;
+    }
+  }
+}

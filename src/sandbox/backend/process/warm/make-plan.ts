@@ -1,0 +1,100 @@
+/** From a recipe to what a fork server is told: the same root, command and environment as a cold start has. */
+import { createHash } from "node:crypto";
+import { driverFolder, insideUser, type LaunchRecipe, writableFolders } from "../../../recipe.js";
+import { channelDescriptorBeyond, dataLimitBytes, userProcessLimit } from "../run-limits.js";
+import type { ForkOrder, ServerPlan } from "./server-plan.js";
+
+/**
+ * Modules of the standard library that programs use most and that drivers need. What is imported ahead is importable
+ * anyway, so this widens nothing; it only saves the time.
+ */
+const standardModules = [
+  ...["_ast", "abc", "argparse", "ast", "base64", "binascii", "bisect", "calendar", "collections", "contextlib", "copy"],
+  ...["csv", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "inspect", "io", "itertools"],
+  ...["json", "linecache", "math", "operator", "os", "pathlib", "pickle", "random", "re", "shutil", "statistics"],
+  ...["string", "struct", "subprocess", "tempfile", "textwrap", "threading", "time", "traceback", "types", "typing"],
+  ...["unicodedata", "uuid", "zlib"],
+];
+
+/** Parts of packages that are needed nearly always and that importing the package does not load. */
+const usualParts: Readonly<Record<string, readonly string[]>> = {
+  matplotlib: ["matplotlib.pyplot"],
+  numpy: ["numpy.random", "numpy.linalg", "numpy.fft"],
+  PIL: ["PIL.Image"],
+  scipy: ["scipy.stats", "scipy.optimize"],
+};
+
+/** Whether a fork server can make sandboxes of this recipe. */
+export function canFork(recipe: LaunchRecipe): boolean {
+  // A companion is started, and a socket bound, for one sandbox; who shares the host's network has it from outside.
+  const plainMounts = recipe.mounts.every((mount) => mount.type !== "socket");
+  return recipe.language.name === "python" && !recipe.shareNetwork && recipe.companions.length === 0 && plainMounts;
+}
+
+/** Equal for recipes that one server can serve: they may differ in their limits. */
+export function serverKey(recipe: LaunchRecipe): string {
+  const shape = [recipe.command, recipe.mounts, recipe.environment, recipe.preload];
+  return createHash("sha256").update(JSON.stringify(shape)).digest("hex").slice(0, 32);
+}
+
+export interface ServerUsers {
+  readonly user: number;
+  readonly group: number;
+  readonly uids: ServerPlan["uids"];
+}
+
+export function makePlan(recipe: LaunchRecipe, users: ServerUsers): ServerPlan {
+  const { interpreter, mounts, environment, language } = recipe;
+  const driver = recipe.command.at(-1)!;
+  const driverSource = language.driverFiles[driver.slice(driverFolder.length + 1)]!;
+  return {
+    interpreter: interpreter.path,
+    mounts,
+    folders: Object.values(writableFolders),
+    ...users,
+    command: [...recipe.command, String(channelDescriptorBeyond(recipe.limits.openFiles))],
+    environment,
+    template: {
+      driver,
+      driverSource,
+      workFolder: writableFolders.work,
+      insideUser: insideUser.uid,
+      insideGroup: insideUser.gid,
+      landlock: true,
+      writable: Object.values(writableFolders),
+    },
+    preload: [...standardModules, ...recipe.preload.flatMap((name) => [name, ...(usualParts[name] ?? [])])],
+  };
+}
+
+/** Seconds of CPU that no run reaches, but a limit: what is unlimited could be set to anything. */
+const longestCpuSeconds = 2_000_000;
+
+export function makeOrder(recipe: LaunchRecipe, users: { uid: number; gid: number }): ForkOrder {
+  const { diskBytes, inodes, openFiles, fileSizeBytes } = recipe.limits;
+  const data = dataLimitBytes(recipe);
+  const processes = userProcessLimit(recipe);
+  return {
+    ...users,
+    hostname: "sandbox",
+    channel: channelDescriptorBeyond(openFiles),
+    diskBytes,
+    // The three folders and the root of the file system are not the code's.
+    inodes: inodes + 4,
+    writableFolders: [
+      ["work", 0o1777, writableFolders.work],
+      ["tmp", 0o1777, writableFolders.temporary],
+      ["shm", 0o1777, writableFolders.sharedMemory],
+    ],
+    rlimits: {
+      RLIMIT_CORE: 0,
+      RLIMIT_CPU: longestCpuSeconds,
+      RLIMIT_FSIZE: fileSizeBytes,
+      RLIMIT_MEMLOCK: 65_536,
+      RLIMIT_NOFILE: openFiles,
+      ...(data === undefined ? {} : { RLIMIT_DATA: data }),
+      ...(processes === undefined ? {} : { RLIMIT_NPROC: processes }),
+    },
+    seccomp: Buffer.from(recipe.seccomp).toString("hex"),
+  };
+}
