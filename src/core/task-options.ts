@@ -167,12 +167,13 @@ export function readRetries(retries: number | RetryPolicy, defaults: Policy, rep
     report(`retries.factor: takes a number from 1 to 100, got ${factor}`);
   if (typeof jitter !== "boolean") report(`retries.jitter: takes true or false, got ${JSON.stringify(jitter)}`);
   if (retryIf !== undefined && typeof retryIf !== "function") report("retries.retryIf: takes a function");
+  const delayMs = readDelay("retries.delay", retries.delay, defaults.delayMs, report);
   return {
     maxAttempts: attempts,
     factor,
     jitter,
-    delayMs: readDelay("retries.delay", retries.delay, defaults.delayMs, report),
-    maxDelayMs: readDelay("retries.maxDelay", retries.maxDelay, defaults.maxDelayMs, report),
+    delayMs,
+    maxDelayMs: readDelay("retries.maxDelay", retries.maxDelay, Math.max(defaults.maxDelayMs, delayMs), report),
   };
 }
 

@@ -22,7 +22,7 @@ export interface RetryPolicy {
   readonly delay?: Duration;
   /** Default 2. 1 keeps the delay constant. */
   readonly factor?: number;
-  /** No delay is longer than this. Default 60 s. */
+  /** No delay is longer than this. Default 60 s, or `delay` where that is longer. */
   readonly maxDelay?: Duration;
   /** Draws each delay evenly from 0 to its length ("full jitter", Brooker 2015), so that many failures do not come back at once. Default `true`. */
   readonly jitter?: boolean;
