@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { createCgroup, detectCgroups, enterCgroup, sweepCgroups } from "#src/host/cgroup/index.js";
 import { readProcessStat } from "#src/host/process-identity.js";
@@ -100,6 +101,12 @@ describe.runIf(held)("a group", () => {
     await eventually(() => group.pids().length >= 4, "four processes run", 30_000);
     const pids = group.pids();
     group.kill();
+    // Under its quota it would take seconds to die.
+    const quotas = group.procsFiles.flatMap((file) =>
+      ["cpu.cfs_quota_us", "cpu.max"].map((knob) => join(file, "..", knob)),
+    );
+    const quota = quotas.filter((path) => existsSync(path)).map((path) => readFileSync(path, "utf8"));
+    expect(quota).toEqual([expect.stringMatching(/^(-1|max 100000)\n$/)]);
     await once(child, "exit");
     await eventually(() => group.pids().length === 0, "nobody is left");
     for (const pid of pids) expect(["Z", undefined]).toContain(readProcessStat(pid)?.state);

@@ -250,9 +250,12 @@ describe("a thread that dies", () => {
     expect((await innocent.ended).end).toBe("lost");
     expect((await guilty.ended).end).toBe("lost");
     const again = attempt(runner, task("throwLater"), {}, identities[1]);
-    const neighbour = attempt(runner, task("slowAdd"), { a: 1, b: 1 });
+    // It would share the only thread, and be lost with it, if the first one were not alone there.
+    const neighbour = attempt(runner, task("hang"));
     expect((await failureOf(again)).reason).toMatchObject({ kind: "worker-exited" });
-    expect(await outputOf(neighbour)).toBe(2);
+    await begun(neighbour);
+    neighbour.control.abort(new Error("enough"));
+    expect((await neighbour.ended).end).toBe("stopped");
   });
 });
 
