@@ -11,7 +11,8 @@ const makers = new Map<SandboxBackendName, BackendMaker>([
     "process",
     async () => {
       const { ProcessBackend } = await import("./backend/process/process-backend.js");
-      return new ProcessBackend();
+      const { makeWarmSupport } = await import("./backend/process/warm/warm-support.js");
+      return new ProcessBackend({ warm: makeWarmSupport });
     },
   ],
 ]);

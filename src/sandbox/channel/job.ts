@@ -16,6 +16,9 @@
  * | arg    | -        | one argument; in order                                  |
  * | inputs | -        | JSON text                                               |
  * | code   | name     | the source; the name is what tracebacks call it         |
+ *
+ * At the end of each piece of a session the driver writes `TOKEN " end" LF` to standard output and standard error, then
+ * the frame `done`: pipes have no other order between them.
  */
 import { randomBytes } from "node:crypto";
 import type { Language } from "../language.js";
@@ -30,6 +33,11 @@ export interface JobOptions {
 /** A token that code in the sandbox cannot guess. */
 export function makeToken(): string {
   return randomBytes(16).toString("hex");
+}
+
+/** What a driver writes to both standard streams at the end of a session's piece. */
+export function endMark(token: string): string {
+  return `${token} end\n`;
 }
 
 /** Name of the source file in the working folder. */

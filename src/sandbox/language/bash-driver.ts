@@ -94,7 +94,10 @@ run_session() {
       printf %s "$result" >"$left_behind"
       report_result
     fi
-    printf %s "$status" >"$left_behind"
+    # What was printed is told from what the next piece prints; see channel/job.ts.
+    builtin printf '%s end\n' "$token"
+    builtin printf '%s end\n' "$token" >&2
+    builtin printf %s "$status" >"$left_behind"
     send done "$left_behind"
     read_job
   done

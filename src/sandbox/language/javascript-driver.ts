@@ -293,6 +293,7 @@ function runOnce(job) {
 }
 
 async function runSession(first) {
+  const streams = [process.stdout, process.stderr].map((stream) => stream.write.bind(stream));
   let send;
   let path;
   process.on("uncaughtExceptionMonitor", (error) => {
@@ -314,7 +315,8 @@ async function runSession(first) {
       process.stderr.write((types.isNativeError(error) ? error.stack : inspect(error)) + "\n");
       reportError(send, error, path);
     }
-    await new Promise((resolve) => process.stdout.write("", () => process.stderr.write("", resolve)));
+    // What was printed is told from what the next piece prints; see channel/job.ts.
+    for (const write of streams) await new Promise((resolve) => write(job.token + " end\n", resolve));
     send("done", String(code));
   }
 }

@@ -6,11 +6,7 @@
  *              -> everything in the sandbox is killed -> files are collected -> the sandbox is given back -> result
  */
 import { statfsSync } from "node:fs";
-import {
-  SandboxCodeError,
-  type SandboxExecutionResult,
-  type SandboxVerdict,
-} from "../../../model/sandbox.js";
+import { SandboxCodeError, type SandboxExecutionResult, type SandboxVerdict } from "../../../model/sandbox.js";
 import { parseBoundedJson } from "../../channel/bounded-json.js";
 import { FrameReader } from "../../channel/frame-reader.js";
 import { codeFileName, encodeJob, makeToken } from "../../channel/job.js";
@@ -36,6 +32,8 @@ export interface RunSettings {
   readonly startedAt: number;
   /** `session`: the sandbox goes on after the code, unless a limit or the code itself ends it. */
   readonly mode?: "once" | "session";
+  /** Signs the frames of the piece; made at random where it is absent. */
+  readonly token?: string;
   /** Whether an earlier piece has run in the sandbox. */
   readonly hasRun?: boolean;
   /** Content of files that are no artifacts as long as they have it, by name. */
@@ -72,7 +70,7 @@ class CodeRun {
   readonly #settings: RunSettings;
   readonly #frames: FrameReader;
   readonly #output: OutputCapture;
-  readonly #token = makeToken();
+  readonly #token: string;
   #ended: Ended | undefined;
   #stop!: () => void;
   readonly #stopped: Promise<void>;
@@ -88,6 +86,7 @@ class CodeRun {
     this.#sandbox = sandbox;
     this.#request = request;
     this.#settings = settings;
+    this.#token = settings.token ?? makeToken();
     this.#stopped = new Promise((resolve) => {
       this.#stop = resolve;
     });

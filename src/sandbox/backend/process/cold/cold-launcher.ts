@@ -5,7 +5,13 @@ import type { Cgroup } from "../../../../host/cgroup/index.js";
 import { driverFolder, type LaunchRecipe } from "../../../recipe.js";
 import { describeEnforcement } from "../enforcement.js";
 import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
-import { channelDescriptorBeyond, dataLimitBytes, makeRunCgroup, userProcessLimit, watchedLimits } from "../run-limits.js";
+import {
+  channelDescriptorBeyond,
+  dataLimitBytes,
+  makeRunCgroup,
+  userProcessLimit,
+  watchedLimits,
+} from "../run-limits.js";
 import { runsAsOwnUser, runUsers } from "../run-users.js";
 import { supervisorFolder } from "../supervisor-folder.js";
 import { hiddenArguments, visibleArguments } from "./bubblewrap.js";

@@ -9,7 +9,19 @@ import type { ForkOrder, ServerPlan } from "./server-plan.js";
  * anyway, so this widens nothing; it only saves the time.
  */
 const standardModules = [
-  ...["_ast", "abc", "argparse", "ast", "base64", "binascii", "bisect", "calendar", "collections", "contextlib", "copy"],
+  ...[
+    "_ast",
+    "abc",
+    "argparse",
+    "ast",
+    "base64",
+    "binascii",
+    "bisect",
+    "calendar",
+    "collections",
+    "contextlib",
+    "copy",
+  ],
   ...["csv", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "inspect", "io", "itertools"],
   ...["json", "linecache", "math", "operator", "os", "pathlib", "pickle", "random", "re", "shutil", "statistics"],
   ...["string", "struct", "subprocess", "tempfile", "textwrap", "threading", "time", "traceback", "types", "typing"],
