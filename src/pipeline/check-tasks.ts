@@ -1,7 +1,12 @@
 /** Checks what the schema cannot say of one task: kinds of work that exclude one another, files that are not there. */
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { InvalidOptionError } from "../model/error.js";
+import type { SandboxConfig } from "../model/sandbox.js";
 import { parseBytes } from "../model/units.js";
+import { resolveSandboxConfig } from "../sandbox/config.js";
+import "../sandbox/language/index.js";
+import { languageNamed } from "../sandbox/language.js";
 import type { DocumentPath } from "./document.js";
 import { type PipelineTask, taskOnly } from "./pipeline.js";
 import type { HandlerDefinition, PipelineDefinition, TaskDefinition } from "./schema.js";
@@ -24,7 +29,7 @@ export function checkTask(task: PipelineTask, definition: PipelineDefinition, di
 const keysOfKind = {
   command: ["shell", "cwd", "env", "stdin", "stdout", "successCodes", "maxOutput", "killGrace"],
   module: ["runner"],
-  code: [],
+  code: ["env", "stdin"],
 } as const;
 const kinds = ["command", "module", "code"] as const;
 
@@ -37,8 +42,9 @@ function checkKind(task: PipelineTask, report: Report): void {
   if (present.length !== 1) return;
   for (const kind of kinds) {
     if (kind === present[0]) continue;
+    const own: readonly string[] = keysOfKind[present[0]!];
     for (const key of keysOfKind[kind])
-      if (definition[key] !== undefined)
+      if (definition[key] !== undefined && !own.includes(key))
         report([...path, key], `belongs to ${kind}; this task has ${present[0]}`, "key");
   }
   if (present[0] === "command" && definition.with !== undefined)
@@ -88,6 +94,7 @@ export function splitModule(module: string): { file: string; exportName: string 
 function checkCode(definition: Definition, path: DocumentPath, directory: string, report: Report): void {
   const { code } = definition;
   if (code === undefined) return;
+  checkSandbox(code, path, report);
   if (code.source === undefined && code.file === undefined)
     report([...path, "code"], "has no code: give source or file", "key");
   if (code.source !== undefined && code.file !== undefined)
@@ -99,6 +106,27 @@ function checkCode(definition: Definition, path: DocumentPath, directory: string
       [...path, "code", "source"],
       'expressions are not put into code; give values by "with" and read them from "inputs"',
     );
+}
+
+/** What the sandbox itself would refuse when the task starts. */
+function checkSandbox(
+  { language, sandbox }: NonNullable<Definition["code"]>,
+  path: DocumentPath,
+  report: Report,
+): void {
+  for (const check of [() => void languageNamed(language), () => void resolveSandboxConfig(sandbox as SandboxConfig)]) {
+    try {
+      check();
+    } catch (error) {
+      if (!(error instanceof InvalidOptionError)) throw error;
+      for (const { where, message } of error.problems) report([...path, "code", ...stepsOf(where)], message);
+    }
+  }
+}
+
+/** `sandbox.allowedDomains[0]` as the steps of a path. */
+function stepsOf(where: string): (string | number)[] {
+  return where.split(/[.[\]]+/).flatMap((step) => (step === "" ? [] : /^\d+$/.test(step) ? [Number(step)] : [step]));
 }
 
 function isFile(path: string): boolean {

@@ -115,11 +115,28 @@ function planConfig({ definition }: Pipeline): ExecutionConfig {
 
 function planGraph(place: WorkPlace): TaskGraph {
   const graph = new TaskGraph(place.pipeline.name);
-  for (const task of place.pipeline.tasks) {
-    const { id, run, with: constants = {}, inputs: _none, ...options } = planTask(task, place);
+  const problems: PipelineProblem[] = [];
+  const { document, file, tasks } = place.pipeline;
+  for (const task of tasks) {
+    const planned = planOrExplain(task, place);
+    if (planned instanceof Error) problems.push(document.problem(task.path, planned.message, "key"));
+    if (planned instanceof Error) continue;
+    const { id, run, with: constants = {}, inputs: _none, ...options } = planned;
     graph.task(id, constants, run as Work<Inputs, unknown>, options);
   }
+  if (problems.length > 0) throw new PipelineError(file, problems);
   return graph;
+}
+
+/** What cannot be made of the inputs, such as an argument of a list, is a problem of this run's input, known before it starts. */
+function planOrExplain(task: PipelineTask, place: WorkPlace): Task | Error {
+  try {
+    return planTask(task, place);
+  } catch (error) {
+    if (error instanceof ExpressionError || (error instanceof OrchestratorError && error.code === "INVALID_OPTION"))
+      return error;
+    throw error;
+  }
 }
 
 function planTask(task: PipelineTask, place: WorkPlace): Task {

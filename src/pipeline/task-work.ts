@@ -13,7 +13,7 @@ import { code, command, subprocess, worker } from "../model/describe.js";
 import { OrchestratorError } from "../model/error.js";
 import type { SandboxConfig } from "../model/sandbox.js";
 import type { ConditionContext, Task } from "../model/task.js";
-import type { CommandOptions, DescribedWork, Inputs } from "../model/work.js";
+import type { CodeWorkOptions, CommandOptions, DescribedWork, Inputs } from "../model/work.js";
 import { splitModule } from "./check-tasks.js";
 import type { Scope } from "./expression.js";
 import type { Pipeline, PipelineTask } from "./pipeline.js";
@@ -93,8 +93,21 @@ function describer(task: PipelineTask, pipeline: Pipeline): (scope: Scope) => De
     return () => work as DescribedWork;
   }
   const source = readSource(definition, pipeline);
-  const work = code(definition.code!.language, source, sandboxConfig(definition, pipeline));
-  return () => work as DescribedWork;
+  const sandbox = sandboxConfig(definition, pipeline);
+  return (scope) => code(definition.code!.language, source, sandbox, codeOptions(task, scope)) as DescribedWork;
+}
+
+function codeOptions({ templates: { env, stdin } }: PipelineTask, scope: Scope): CodeWorkOptions | undefined {
+  if (env === undefined && stdin === undefined) return undefined;
+  return {
+    ...(env && { env: toVariables(env.evaluate(scope), "code") }),
+    ...(stdin && { stdin: toArgument(stdin.evaluate(scope), "stdin of the code") }),
+  };
+}
+
+function toVariables(values: unknown, of: string): Record<string, string> {
+  const entries = Object.entries(values as Record<string, unknown>);
+  return Object.fromEntries(entries.map(([name, value]) => [name, toArgument(value, `env.${name} of the ${of}`)]));
 }
 
 /** Folders of packages are relative to the file, as every path in it is. */
@@ -116,16 +129,16 @@ function moduleOf(module: string, pipeline: Pipeline): { url: URL; exportName: s
 
 function commandParts(task: PipelineTask, pipeline: Pipeline, scope: Scope): [string[], CommandOptions] {
   const { definition, templates } = task;
-  const argv = templates.command?.map((part, index) => toArgument(part.evaluate(scope), `argument ${index}`));
-  const env = templates.env?.evaluate(scope) as Record<string, unknown> | undefined;
+  const argv = templates.command?.map((part, index) =>
+    toArgument(part.evaluate(scope), `argument ${index} of the command`),
+  );
+  const env = templates.env?.evaluate(scope);
   const options: CommandOptions = {
-    cwd: resolve(pipeline.directory, toArgument(templates.cwd?.evaluate(scope) ?? ".", "cwd")),
+    cwd: resolve(pipeline.directory, toArgument(templates.cwd?.evaluate(scope) ?? ".", "cwd of the command")),
     inheritEnv: [...inheritedVariables, ...(pipeline.definition.env ?? [])],
     output: definition.stdout ?? "text",
-    ...(env && {
-      env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, toArgument(value, `env.${name}`)])),
-    }),
-    ...(templates.stdin && { stdin: toArgument(templates.stdin.evaluate(scope), "stdin") }),
+    ...(env !== undefined && { env: toVariables(env, "command") }),
+    ...(templates.stdin && { stdin: toArgument(templates.stdin.evaluate(scope), "stdin of the command") }),
     ...(definition.shell && { shell: true }),
     ...(definition.maxOutput !== undefined && { maxOutput: definition.maxOutput }),
     ...(definition.successCodes && { successCodes: definition.successCodes }),
@@ -138,7 +151,7 @@ function toArgument(value: unknown, where: string): string {
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   const kind = value === null || value === undefined ? "null" : Array.isArray(value) ? "a list" : "a map";
-  const message = `${where} of the command is ${kind}; a command takes text, numbers and booleans (toJson(...) makes text of anything)`;
+  const message = `${where} is ${kind}; it takes text, numbers and booleans (toJson(...) makes text of anything)`;
   throw new OrchestratorError("INVALID_OPTION", message);
 }
 

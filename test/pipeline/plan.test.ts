@@ -65,6 +65,18 @@ tasks:
     );
   });
 
+  test("inputs that cannot be made into an argument are told at their task, before anything starts", () => {
+    const text = `
+inputs: {tags: {type: list, default: [1]}}
+tasks:
+  a: {command: [echo, "\${{ inputs.tags }}"]}
+  b: {command: [echo, "tags: \${{ inputs.tags }}"]}
+`;
+    const plan = () => planPipeline(parsePipeline(text, { directory }));
+    expect(plan).toThrow(/yaml:4:3\n {2}tasks.a: argument 1 of the command is a list; it takes text/);
+    expect(plan).toThrow(/yaml:5:3\n {2}tasks.b: \$\{\{ inputs.tags \}\}: gives a list; inside text/);
+  });
+
   test("outputs that need what failed are missing, with the reason", async () => {
     const { given } = await run(`
 tasks: {a: {module: ./tasks.mjs#fail, ${inline}}}

@@ -133,6 +133,14 @@ describe.runIf(present("linux", "bubblewrap", "util-linux", "python"))("code", (
     ).toEqual({ double: [value + value, 2], after: 2 });
   });
 
+  test("variables and standard input of its own", async () => {
+    const source = "import os, sys\nresult = os.environ['WHO'] + sys.stdin.read()";
+    const code = { language: "python", source };
+    expect(await outputs({ a: { code, env: { WHO: "${{ inputs.who }}" }, stdin: "!" } }, { who: "me" })).toEqual({
+      a: "me!",
+    });
+  });
+
   test("code that fails", async () => {
     const results = await run({ a: { code: { language: "python", source: "x = 1\nraise ValueError('no')" } } });
     expect(results.get("a")).toMatchObject({ status: "failed", reason: { kind: "sandbox", verdict: "error" } });
