@@ -7,6 +7,7 @@ import { hasNpmPackage, resolveNpmView } from "./javascript/resolve.js";
 import { InstalledDistributions } from "./python/closure.js";
 import { readPythonEnvironment } from "./python/environment.js";
 import { resolvePythonView } from "./python/resolve.js";
+import { checkReachable } from "./reachable.js";
 import type { PackageView } from "./view.js";
 
 export { allowedPackagesProblems } from "./allowed-list.js";
@@ -83,6 +84,7 @@ export class PackageViews {
       return known.view;
     }
     const view = await this.#resolve(language, entries, directories);
+    checkReachable(view);
     this.#views.delete(key);
     this.#views.set(key, { view, stamp: stampWith(view), checkedAtMs: now });
     if (this.#views.size > keptViews) this.#views.delete(this.#views.keys().next().value!);

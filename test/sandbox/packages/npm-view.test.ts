@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -10,6 +10,7 @@ let modules: string;
 
 beforeEach(() => {
   root = realpathSync(mkdtempSync(join(tmpdir(), "packages-")));
+  chmodSync(root, 0o755);
   modules = join(root, "node_modules");
   mkdirSync(modules);
 });
