@@ -136,11 +136,9 @@ kill -KILL $init
 wait $init 2>/dev/null
 if [ "$status" -gt 128 ]; then read -r -u 4 word; fi
 if [ "$word" = ${byeWord} ]; then exit; fi
-# The supervisor is gone, and nobody else will clean up before the next one starts.
-for try in {1..40}; do
-  rmdir "@{groups[@]/%\\/cgroup.procs/}" && break
-  sleep 0.05
-done
+# The supervisor is gone, and nobody else will clean up before the next one starts. This process can fork no more: its
+# pid namespace has ended.
+exec rmdir "@{groups[@]/%\\/cgroup.procs/}"
 `.replaceAll("@{", "${");
 
 function shellQuote(text: string): string {
