@@ -57,6 +57,8 @@ export interface ExecutionConfig {
 export interface ResolvedConfig {
   readonly mode: ExecutionMode;
   readonly maxWorkers: number;
+  readonly maxConcurrentTasks: number;
+  /** With one slot in mode `"sequential"`. */
   readonly limits: NamedLimits;
   /** The policy of a task that says nothing. */
   readonly defaults: Policy;
@@ -95,6 +97,7 @@ export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
   const resolved: ResolvedConfig = {
     mode,
     maxWorkers: check.number("maxWorkers", config.maxWorkers, { minimum: 1, maximum: 1024, integer: true }, cores),
+    maxConcurrentTasks,
     limits: readLimits(check, mode === "sequential" ? 1 : maxConcurrentTasks, config.resourceLimits ?? {}, cores),
     defaults: readDefaults(check, config),
     retryIf: typeof config.retries === "object" ? config.retries.retryIf : undefined,
@@ -148,4 +151,10 @@ function readDefaults(check: Checker, config: ExecutionConfig): Policy {
 function reportRetries(check: Checker, message: string): void {
   const colon = message.indexOf(": ");
   check.report(message.slice(0, colon), message.slice(colon + 2));
+}
+
+/** The same configuration for a run that is parallel whatever the mode says. */
+export function inParallel(config: ResolvedConfig): ResolvedConfig {
+  if (config.mode !== "sequential") return config;
+  return { ...config, mode: "parallel", limits: { ...config.limits, slots: config.maxConcurrentTasks } };
 }

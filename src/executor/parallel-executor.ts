@@ -8,7 +8,7 @@ import type { ExecutionResult } from "../model/result.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import { RunnerSet } from "./compose.js";
-import { type ExecutionConfig, type ResolvedConfig, resolveConfig } from "./config.js";
+import { type ExecutionConfig, inParallel, type ResolvedConfig, resolveConfig } from "./config.js";
 import type { RunResults } from "./outcomes.js";
 import { Run } from "./run.js";
 import { checkRunOptions, type RunOptions } from "./run-options.js";
@@ -42,15 +42,12 @@ export class ParallelExecutor implements AsyncDisposable {
   readonly #random: () => number;
   readonly #runs = new Set<Run>();
   readonly #streams = new Set<TaskStream>();
-  readonly #settings: CompileSettings;
   #closed = false;
 
   /** @throws InvalidOptionError with everything that is wrong with the configuration. */
   constructor(config: ExecutionConfig = {}, world: ExecutorWorld = {}) {
     this.#config = resolveConfig(config);
     this.#runners = new RunnerSet(this.#config);
-    const { limits, defaults } = this.#config;
-    this.#settings = { limits, defaults, refuse: (kind) => this.#runners.refuse(kind) };
     this.#clock = world.clock ?? systemClock;
     this.#random = world.random ?? Math.random;
   }
@@ -62,18 +59,22 @@ export class ParallelExecutor implements AsyncDisposable {
    * @throws InvalidGraphError, InvalidOptionError; OrchestratorError `EXECUTOR_CLOSED`.
    */
   run(graph: TaskGraph | readonly Task[], options: RunOptions = {}): Run {
+    return this.#start(graph, options, this.#config);
+  }
+
+  #start(graph: TaskGraph | readonly Task[], options: RunOptions, config: ResolvedConfig): Run {
     if (this.#closed) throw closedError();
     checkRunOptions(options);
     const tasks = graph instanceof TaskGraph ? graph.tasks : graph;
     if (!Array.isArray(tasks))
       throw new InvalidOptionError([{ where: "tasks", message: "takes an array of tasks or a TaskGraph" }]);
-    const config = this.#config;
-    const compiled = compileGraph(tasks, this.#settings);
+    const settings = this.#settingsOf(config);
+    const compiled = compileGraph(tasks, settings);
     const run = new Run({
       id: options.runId ?? randomUUID(),
       graphName: graph instanceof TaskGraph ? graph.name : "tasks",
       graph: compiled,
-      additions: new AdditionCompiler(this.#settings),
+      additions: new AdditionCompiler(settings),
       config,
       runners: this.#runners,
       clock: this.#clock,
@@ -91,15 +92,9 @@ export class ParallelExecutor implements AsyncDisposable {
     return this.run(graph, options).results;
   }
 
-  /** Runs the tasks in parallel. Refused (`UNSUPPORTED_MODE`) where `config.mode` is `"sequential"`. */
-  async executeTasksParallel(graph: TaskGraph | readonly Task[], options?: RunOptions): Promise<RunResults> {
-    if (this.#config.mode === "sequential") {
-      throw new OrchestratorError(
-        "UNSUPPORTED_MODE",
-        'executeTasksParallel was called on an executor whose mode is "sequential"; use executeTasks, or mode "parallel"',
-      );
-    }
-    return this.executeTasks(graph, options);
+  /** Runs the tasks in parallel, whatever `config.mode` says: as many at once as `maxConcurrentTasks` and the other limits allow. */
+  async executeTasksParallel(graph: TaskGraph | readonly Task[], options: RunOptions = {}): Promise<RunResults> {
+    return this.#start(graph, options, inParallel(this.#config)).results;
   }
 
   /**
@@ -121,7 +116,7 @@ export class ParallelExecutor implements AsyncDisposable {
       id: randomUUID(),
       source: tasks,
       options,
-      additions: new AdditionCompiler(this.#settings),
+      additions: new AdditionCompiler(this.#settingsOf(this.#config)),
       config: this.#config,
       runners: this.#runners,
       clock: this.#clock,
@@ -129,6 +124,10 @@ export class ParallelExecutor implements AsyncDisposable {
       signals: [this.#config.signal, options.signal].filter((signal) => signal !== undefined),
     });
     return this.#results(stream);
+  }
+
+  #settingsOf({ limits, defaults }: ResolvedConfig): CompileSettings {
+    return { limits, defaults, refuse: (kind) => this.#runners.refuse(kind) };
   }
 
   async *#results(stream: TaskStream): AsyncGenerator<ExecutionResult, undefined, undefined> {

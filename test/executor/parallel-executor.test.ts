@@ -106,6 +106,23 @@ describe("limits", () => {
     expect(held.peak).toBe(3);
   });
 
+  test("mode sequential is one at a time, and executeTasksParallel is parallel all the same", async () => {
+    const executor = new ParallelExecutor({ mode: "sequential", maxConcurrentTasks: 3 });
+    for (const [method, peak] of [
+      ["executeTasks", 1],
+      ["executeTasksParallel", 3],
+    ] as const) {
+      const held = new Held();
+      const done = executor[method](Array.from({ length: 5 }, (_, index) => ({ id: `t${index}`, run: held.run })));
+      for (let released = 0; released < 5; released++) {
+        await turn();
+        held.releaseOne();
+      }
+      await done;
+      expect(held.peak).toBe(peak);
+    }
+  });
+
   test("small tasks use what a big one does not need, and do not keep it from starting", async () => {
     const clock = new SimulatedClock();
     const order: string[] = [];
