@@ -11,7 +11,8 @@ const ROUNDS = 3;
 
 const contenders = [
   { name: "raw", label: "raw postMessage (the limit)" },
-  { name: "ours", label: "orchestrator-executor, thread pool" },
+  { name: "ours", label: "orchestrator-executor, its thread pool" },
+  { name: "ours-run", label: "orchestrator-executor, tasks of a run" },
   { name: "piscina", label: `Piscina ${versionOf("piscina")}` },
   { name: "piscina-10", label: `Piscina ${versionOf("piscina")}, 10 tasks a worker at once` },
   { name: "tinypool", label: `Tinypool ${versionOf("tinypool")}` },
