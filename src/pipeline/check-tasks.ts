@@ -126,7 +126,8 @@ function checkSandbox(
 
 /** `sandbox.allowedDomains[0]` as the steps of a path. */
 function stepsOf(where: string): (string | number)[] {
-  return where.split(/[.[\]]+/).flatMap((step) => (step === "" ? [] : /^\d+$/.test(step) ? [Number(step)] : [step]));
+  const steps = where.split(/[.[\]]+/).filter((step) => step !== "");
+  return steps.map((step) => (/^\d+$/.test(step) ? Number(step) : step));
 }
 
 function isFile(path: string): boolean {
