@@ -36,6 +36,21 @@ const usualParts: Readonly<Record<string, readonly string[]>> = {
   scipy: ["scipy.stats", "scipy.optimize"],
 };
 
+/**
+ * What programs do first with a package, done once ahead: libraries build tables and import parts of themselves at
+ * their first use. Nothing that draws random numbers, opens files or leaves anything behind.
+ */
+const rehearsals: Readonly<Record<string, string>> = {
+  numpy: "import numpy\nrepr(numpy.arange(4).reshape(2, 2).dot([1, 2]).mean())",
+  pandas: [
+    "import pandas",
+    "frame = pandas.DataFrame({'a': [1, 2, 3], 'b': ['x', 'y', 'x'], 'c': [0.5, 1.5, None]})",
+    "repr(frame), repr(frame[['a', 'c']].sum()), repr(frame.describe()), repr(frame.groupby('b')['a'].sum())",
+    "frame.merge(frame, on='b'), frame.sort_values('c'), frame[frame.a > 1].to_dict('records')",
+    "frame.a.tolist(), frame.index.is_unique, frame.reset_index(), pandas.to_datetime(['2020-01-01'])",
+  ].join("\n"),
+};
+
 /** Whether a fork server can make sandboxes of this recipe. */
 export function canFork(recipe: LaunchRecipe): boolean {
   // A companion is started, and a socket bound, for one sandbox; who shares the host's network has it from outside.
@@ -74,6 +89,7 @@ export function makePlan(recipe: LaunchRecipe, users: ServerUsers): ServerPlan {
       insideGroup: insideUser.gid,
       landlock: true,
       writable: Object.values(writableFolders),
+      rehearsals: recipe.preload.flatMap((name) => rehearsals[name] ?? []),
     },
     preload: [...standardModules, ...recipe.preload.flatMap((name) => [name, ...(usualParts[name] ?? [])])],
   };

@@ -30,6 +30,8 @@ export interface TemplateSettings {
   readonly landlock: boolean;
   /** Folders that Landlock lets be written. */
   readonly writable: readonly string[];
+  /** Programs of the engine's own that are run once before anything is forked. */
+  readonly rehearsals: readonly string[];
 }
 
 export interface ForkOrder {

@@ -76,6 +76,15 @@ def forget_the_template(settings):
     gc.enable()
 
 
+def rehearse(programs):
+    """Runs programs of the engine's own, for what is slow the first time. One that fails does no harm."""
+    for program in programs:
+        try:
+            exec(compile(program, "rehearsal", "exec", dont_inherit=True), {"__name__": "rehearsal"})
+        except Exception:  # noqa: BLE001 - a package that is not as it was expected to be
+            pass
+
+
 def serve(driver, channel):
     """Runs the driver to its end, and ends the process as the interpreter would, without what only costs time.
 

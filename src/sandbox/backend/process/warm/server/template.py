@@ -206,6 +206,8 @@ def main():
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     os.chdir(settings["workFolder"])
     skipped, threaded = preload(settings["preload"])
+    if threaded is None:
+        run.rehearse(settings["rehearsals"])
     control.send({"event": "preloaded", "skipped": skipped, "threaded": threaded})
     if threaded is not None:
         os._exit(0)
@@ -226,6 +228,8 @@ def main():
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
         os._exit(1)
+    # Once more, now that the job is still to come: whatever is written to is copied at the first write.
+    run.rehearse(settings["rehearsals"])
     run.serve(driver, order["channel"])
 
 
