@@ -1,15 +1,15 @@
 /** Tasks as plain objects, run in parallel within limits. */
-import { type Inputs, ParallelExecutor, type Task } from "orchestrator-executor";
+import { ParallelExecutor, type Task } from "orchestrator-executor";
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const tasks: Task[] = [
   { id: "load", run: () => pause(20).then(() => [3, 1, 2]) },
-  { id: "sort", inputs: { rows: "load" }, run: ({ rows }: Inputs) => [...(rows as number[])].sort() },
+  { id: "sort", inputs: { rows: "load" }, run: ({ rows }) => [...rows].sort() },
   {
     id: "sum",
     inputs: { rows: "load" },
-    run: ({ rows }: Inputs) => (rows as number[]).reduce((sum, row) => sum + row, 0),
+    run: ({ rows }) => rows.reduce((sum: number, row: number) => sum + row, 0),
   },
   {
     id: "broken",
@@ -18,7 +18,7 @@ const tasks: Task[] = [
       throw new Error("no such luck");
     },
   },
-  { id: "report", inputs: { sorted: "sort", sum: "sum" }, run: ({ sorted, sum }: Inputs) => `${sorted}: ${sum}` },
+  { id: "report", inputs: { sorted: "sort", sum: "sum" }, run: ({ sorted, sum }) => `${sorted}: ${sum}` },
 ];
 
 const executor = new ParallelExecutor({

@@ -13,6 +13,8 @@
  * Each move is a function with the move in its name. A move that ends a task goes through `#end`, which tells the
  * dependents; a cascade of skips is a work list, not recursion, so that a chain of a million tasks is no danger.
  * Every event is followed by `#settle`: start what fits, name the next wake-up, notice the end of the run.
+ *
+ * Over 400 lines, because the moves of one state machine are to be read side by side: each may run into any other.
  */
 import { assertNever } from "../model/assert-never.js";
 import { Admission } from "./admission.js";

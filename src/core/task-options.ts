@@ -1,5 +1,6 @@
 /** Reads the options of one task: refuses what is malformed or unknown, and turns the rest into a policy. */
 
+import { isParentFunction } from "../model/graph.js";
 import { nearestName } from "../model/nearest-name.js";
 import type { RetryPolicy, Task, TriggerRule } from "../model/task.js";
 import { type Duration, parseDurationMs } from "../model/units.js";
@@ -75,7 +76,7 @@ function unknownOption(key: string): string {
 }
 
 function problemOfWork(run: unknown, refuse: ((kind: string) => string | undefined) | undefined): string | undefined {
-  if (typeof run === "function") return refuse?.("inline");
+  if (typeof run === "function") return isParentFunction(run) ? undefined : refuse?.("inline");
   const kind = typeof run === "object" && run !== null ? (run as { kind?: unknown }).kind : undefined;
   if (typeof kind === "string" && kinds.includes(kind)) return refuse?.(kind);
   return "run: takes a function, or work made by worker(), subprocess(), command(), code() or deferred()";
@@ -123,6 +124,7 @@ export class PolicyReader {
 
   durationMs(name: string, value: Duration | undefined, report: Report, minimumMs = 0): number | undefined {
     if (value === undefined) return undefined;
+    if (value === Number.POSITIVE_INFINITY && minimumMs > 0) return value;
     try {
       const milliseconds = parseDurationMs(value);
       if (milliseconds >= minimumMs) return milliseconds;

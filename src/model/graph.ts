@@ -123,7 +123,7 @@ export class TaskGraph {
       const spawned = context.spawn(children, concurrency === undefined ? {} : { concurrency });
       return outputsOf(id, await spawned.results());
     };
-    return this.#add(id, inputs, run as Task["run"], own) as TaskHandle<Awaited<Output>[]>;
+    return this.#addParent(id, inputs, run, own) as TaskHandle<Awaited<Output>[]>;
   }
 
   /**
@@ -158,7 +158,18 @@ export class TaskGraph {
         failureReason: { kind: "loop-limit", iterations: maxIterations },
       });
     };
-    return this.#add(id, inputs, run as Task["run"], own) as TaskHandle<Awaited<Output>>;
+    return this.#addParent(id, inputs, run, own) as TaskHandle<Awaited<Output>>;
+  }
+
+  /** Attempts are the children's: the parent has neither retries nor a timeout, whatever the executor's defaults are. */
+  #addParent(
+    id: string,
+    inputs: InputMap,
+    run: (inputs: Inputs, context: TaskContext) => Promise<unknown>,
+    options: GraphTaskOptions,
+  ): TaskHandle {
+    parentFunctions.add(run);
+    return this.#add(id, inputs, run, { ...options, retries: 0, timeout: Number.POSITIVE_INFINITY });
   }
 
   #add(id: string, inputMap: InputMap, run: Task["run"], options: GraphTaskOptions): TaskHandle {
@@ -187,6 +198,13 @@ export class TaskGraph {
       },
     ]);
   }
+}
+
+const parentFunctions = new WeakSet<object>();
+
+/** Whether a function is the engine's own parent of a `forEach` or a `loop`, which runs nothing of its caller's but their tasks. */
+export function isParentFunction(run: unknown): boolean {
+  return typeof run === "function" && parentFunctions.has(run);
 }
 
 /** Whether this is the handle of a task. */

@@ -58,7 +58,7 @@ export interface TaskOptions {
   readonly priority?: number;
   /** Retries after the first attempt, with the default delays, or a policy. Default 0. */
   readonly retries?: number | RetryPolicy;
-  /** Limit of one attempt, from its start. Default: the executor's `taskTimeout`. */
+  /** Limit of one attempt, from its start. `Infinity` is none. Default: the executor's `taskTimeout`. */
   readonly timeout?: Duration;
   /** Limit of the whole task, retries and delays included, from its first start. */
   readonly totalTimeout?: Duration;

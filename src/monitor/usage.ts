@@ -9,7 +9,8 @@ export class UsageMeter {
   /** Changes what is in use by `amount`, at `at` milliseconds. */
   change(amount: number, at: number): void {
     this.#advance(at);
-    this.now = Math.max(0, this.now + amount);
+    // Amounts are thousandths at the finest: what a sum of fractions leaves beyond that is no use of anything.
+    this.now = Math.max(0, Math.round((this.now + amount) * 1e6) / 1e6);
     this.peak = Math.max(this.peak, this.now);
   }
 

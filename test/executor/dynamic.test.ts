@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { ParallelExecutor } from "#src/executor/parallel-executor.js";
+import { code } from "#src/model/describe.js";
 import type { InvalidGraphError } from "#src/model/error.js";
 import { TaskGraph } from "#src/model/graph.js";
 import type { Task } from "#src/model/task.js";
+import { SimulatedClock } from "#src/testing/simulated-clock.js";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const never = (): Promise<never> => new Promise(() => undefined);
@@ -167,6 +169,23 @@ describe("forEach", () => {
       '1 of 3 tasks of "each" did not succeed; the first is "each[1]": two is too many',
     );
     expect(results.get("each[2]")).toMatchObject({ success: true });
+  });
+
+  test("is bounded by its items' limits alone, and can be sandboxed", async () => {
+    const clock = new SimulatedClock();
+    const graph = new TaskGraph();
+    const slow = () => new Promise<number>((resolve) => clock.schedule(3000, () => resolve(1)));
+    const each = graph.forEach("each", { items: [1, 2, 3] }, slow, { concurrency: 1 });
+    const executor = new ParallelExecutor({ taskTimeout: 4, retries: 3 }, { clock });
+    const results = await clock.runUntil(executor.executeTasks(graph));
+    expect(results.get(each)).toMatchObject({ output: [1, 1, 1], executionTime: 9 });
+    const sandboxed = new ParallelExecutor({ mode: "sandboxed" });
+    const refused = new TaskGraph();
+    refused.forEach("each", { items: [1] }, ({ item }) => item);
+    const allowed = new TaskGraph();
+    allowed.forEach("each", { items: [] as number[] }, code("python", "inputs['item'] * 2"));
+    expect((await sandboxed.executeTasks(refused)).get("each")?.error?.message).toContain("cannot be sandboxed");
+    expect((await sandboxed.executeTasks(allowed)).get("each")?.output).toEqual([]);
   });
 
   test("over nothing gives nothing; over what is no list fails", async () => {
