@@ -81,9 +81,29 @@ function claimFile(file: string, first: number): boolean {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
+    if (!takeOver(file, first)) return false;
+  }
+}
+
+/**
+ * Removes the claim of a dead supervisor, and kills what it left running. Whether it was this process that did:
+ * between a look at the claim and its removal another process may have made a new one, so whoever removes holds a lock.
+ */
+function takeOver(file: string, first: number): boolean {
+  if (!isAbandoned(file)) return false;
+  const lock = `${file}.takeover`;
+  try {
+    writeFileSync(lock, "", { flag: "wx", mode: 0o600 });
+  } catch {
+    return false; // Somebody else is at it, or died at it: another block will do.
+  }
+  try {
     if (!isAbandoned(file)) return false;
     killUsers(first, usersPerBlock);
     rmSync(file, { force: true });
+    return true;
+  } finally {
+    rmSync(lock, { force: true });
   }
 }
 
@@ -134,8 +154,6 @@ export function sweepUsers(): void {
   }
   for (const name of names) {
     const file = join(blockFolder, name);
-    if (!/^\d+$/.test(name) || !isAbandoned(file)) continue;
-    killUsers(Number(name), usersPerBlock);
-    rmSync(file, { force: true });
+    if (/^\d+$/.test(name)) takeOver(file, Number(name));
   }
 }
