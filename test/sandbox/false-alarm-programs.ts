@@ -199,7 +199,7 @@ assert pickle.loads(pickle.dumps([1, {"a": (2, 3)}])) == [1, {"a": (2, 3)}] and 
 assert xml.fromstring("<a><b>1</b></a>").find("b").text == "1" and platform.system() == "Linux"
 libc = ctypes.CDLL(None); assert libc.abs(-5) == 5
 resource.getrusage(resource.RUSAGE_SELF); tracemalloc.start(); tracemalloc.stop(); gc.collect()
-signal.signal(signal.SIGALRM, lambda *_: None); signal.setitimer(signal.ITIMER_REAL, 0.01); signal.pause()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM}); signal.setitimer(signal.ITIMER_REAL, 0.01); assert signal.sigwait({signal.SIGALRM}) == signal.SIGALRM
 poller = select.epoll(); poller.close(); sys.setrecursionlimit(5000)
 def deep(n): return n if n == 0 else deep(n - 1)
 assert deep(2000) == 0
