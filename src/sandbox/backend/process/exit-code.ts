@@ -1,7 +1,14 @@
 /** What an exit code says, in the shells' own convention: 128 and a signal's number for who was ended by it. */
 import { constants } from "node:os";
 
-const names = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));
+/** Some numbers have two names; the first, in the order of signal(7), is the one that people know. */
+const names = new Map<number, string>();
+for (const [name, number] of Object.entries(constants.signals)) if (!names.has(number)) names.set(number, name);
+
+/** `"SIGKILL"` for 9; `undefined` for what is no signal. */
+export function signalName(number: number): string | undefined {
+  return names.get(number);
+}
 
 /**
  * Bubblewrap hands on how its first process ended in this way, so that a program that exits with 139 by itself is

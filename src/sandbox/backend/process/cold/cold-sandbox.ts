@@ -101,7 +101,8 @@ export class ColdSandbox implements LaunchedSandbox {
 
   setWaiting(waiting: boolean): void {
     for (const handle of [this.#child, ...this.#child.stdio] as unknown as Partial<Socket>[])
-      if (waiting) handle?.unref?.();
+      if (handle?.destroyed === true) continue;
+      else if (waiting) handle?.unref?.();
       else handle?.ref?.();
   }
 

@@ -256,6 +256,7 @@ class ServerProcess {
   /** Whether this keeps the event loop running. */
   setBusy(busy: boolean): void {
     const line = this.#child.stdio[3] as Socket;
+    if (line.destroyed) return; // A socket without a handle would wait for one.
     if (busy) line.ref();
     else line.unref();
   }

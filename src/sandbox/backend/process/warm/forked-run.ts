@@ -1,9 +1,9 @@
 /** One run that a fork server forks: the moments of its life, each a promise. */
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
-import { constants } from "node:os";
 import { assertNever } from "../../../../model/assert-never.js";
 import { OrchestratorError } from "../../../../model/error.js";
+import { signalName } from "../exit-code.js";
 import type { SandboxExit } from "../launched.js";
 
 /** What the server tells of one run. Pids are of the server's own namespace. */
@@ -107,10 +107,8 @@ export class ForkedRun {
   }
 }
 
-const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));
-
 function exitOf(message: RunEvent & { event: "exited" }): SandboxExit {
-  const signal = message.signal === null ? null : (signalNames.get(message.signal) ?? `signal ${message.signal}`);
+  const signal = message.signal === null ? null : (signalName(message.signal) ?? `signal ${message.signal}`);
   return { exitCode: message.code, signal, ...(message.deadline ? { deadline: true } : {}) };
 }
 

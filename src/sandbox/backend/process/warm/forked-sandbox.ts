@@ -56,7 +56,8 @@ export class ForkedSandbox implements LaunchedSandbox {
   setWaiting(waiting: boolean): void {
     const { stdin, stdout, stderr, channel } = this.#ends;
     for (const socket of [stdin, stdout, stderr, channel])
-      if (waiting) socket.unref();
+      if (socket.destroyed) continue;
+      else if (waiting) socket.unref();
       else socket.ref();
     // The server has its own hold on the event loop while there is a run whose end somebody waits for.
     this.#parts.server.setBusy(this.#parts.run, !waiting);
