@@ -6,7 +6,7 @@ export const backendOrder: readonly SandboxBackendName[] = ["process", "docker",
 
 export type BackendMaker = () => Promise<SandboxBackend>;
 
-const makers = new Map<SandboxBackendName, BackendMaker>([
+const makers: ReadonlyMap<SandboxBackendName, BackendMaker> = new Map<SandboxBackendName, BackendMaker>([
   [
     "process",
     async () => {
@@ -16,11 +16,6 @@ const makers = new Map<SandboxBackendName, BackendMaker>([
     },
   ],
 ]);
-
-/** Names a backend's maker; a later one replaces the earlier. */
-export function registerBackend(name: SandboxBackendName, make: BackendMaker): void {
-  makers.set(name, make);
-}
 
 export function backendMaker(name: SandboxBackendName): BackendMaker | undefined {
   return makers.get(name);

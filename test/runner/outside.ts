@@ -35,13 +35,3 @@ export function ownCgroups(): string[] {
     for (const name of readdirSync(ownDirectory)) if (name.includes(`-${process.pid}-`)) names.add(join(name));
   return [...names].filter((name) => name.startsWith("oe-"));
 }
-
-/** Living children of this process, those of its test runner left out. */
-export function ownChildren(): number[] {
-  return readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => Number.isInteger(pid))
-    .map((pid) => readProcessStat(pid))
-    .filter((stat) => stat !== undefined && stat.parentPid === process.pid && stat.state !== "Z")
-    .map((stat) => stat!.pid);
-}

@@ -69,11 +69,8 @@ export type ToParentMessage =
   | [op: typeof toParent.ready]
   | [op: typeof toParent.full];
 
-/** A call without inputs as one number: `function * slotSpan + slot`. */
+/** A call without inputs as one number: `function * slotSpan + slot`. Also the most attempts that one worker is given at once. */
 export const slotSpan = 1024;
-
-/** Most attempts that one worker is given at once. */
-export const maximumSlots = slotSpan;
 
 /**
  * Memory shared by a thread and its parent: one number for each slot, and one that says which attempt's code is on the
