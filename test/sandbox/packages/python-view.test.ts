@@ -289,6 +289,6 @@ test.skipIf(!debianMatplotlib)(
     const view = await new PackageViews().view("python", ["matplotlib"]);
     expect(view.data.map(({ target }) => target)).toContain("/usr/share/matplotlib");
     expect(view.data.filter(({ target }) => target.startsWith("/etc"))).toEqual([]);
-    expect(view.environment).toEqual({ MATPLOTLIBRC: "/usr/share/matplotlib/mpl-data/matplotlibrc" });
+    expect(view.environment).toMatchObject({ MATPLOTLIBRC: "/usr/share/matplotlib/mpl-data/matplotlibrc" });
   },
 );

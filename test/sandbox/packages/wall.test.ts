@@ -122,6 +122,19 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
+test.skipIf(!existsSync("/var/lib/dpkg/info/python3-matplotlib.list"))(
+  "matplotlib draws without a word of complaint",
+  async () => {
+    const code = `import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.title("α")\nplt.savefig("plot.png")\nprint("drawn")`;
+    for (const warm of [false, true]) {
+      const config = { allowedPackages: ["matplotlib"], timeLimit: 60, warm };
+      const result = await manager.executeCode(code, { language: "python" }, config);
+      expect([result.stdout, result.stderr]).toEqual(["drawn\n", ""]);
+      expect(result.artifacts.map(({ name }) => name)).toContain("plot.png");
+    }
+  },
+);
+
 test("a package that is not installed is an error before any code has run", async () => {
   const config = { allowedPackages: ["surely-not-installed"] };
   await expect(manager.executeCode("print(1)", { language: "python" }, config)).rejects.toMatchObject({

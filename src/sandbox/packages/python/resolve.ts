@@ -27,8 +27,12 @@ interface Elsewhere {
  */
 const elsewhere: Readonly<Record<string, Elsewhere>> = {
   matplotlib: {
-    data: ["/usr/share/matplotlib", "/usr/share/fonts"],
-    environment: { MATPLOTLIBRC: "/usr/share/matplotlib/mpl-data/matplotlibrc" },
+    data: ["/usr/share/matplotlib", "/usr/share/fonts", "/usr/share/fontconfig/conf.avail"],
+    environment: {
+      MATPLOTLIBRC: "/usr/share/matplotlib/mpl-data/matplotlibrc",
+      // It asks fc-list for more fonts than its own, which complains on standard error where there are no settings at all.
+      FONTCONFIG_FILE: "/usr/share/fontconfig/conf.avail/60-latin.conf",
+    },
   },
   "python-dateutil": { data: ["/usr/share/zoneinfo"] },
   pytz: { data: ["/usr/share/zoneinfo"] },
