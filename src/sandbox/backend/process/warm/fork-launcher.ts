@@ -1,5 +1,6 @@
 /** Starts sandboxes by forking them from warm servers: one server for each view, one fork for each sandbox. */
 import { type Cgroup, createCgroup, detectCgroups } from "../../../../host/cgroup/index.js";
+import { OrchestratorError } from "../../../../model/error.js";
 import type { LaunchRecipe } from "../../../recipe.js";
 import { describeEnforcement } from "../enforcement.js";
 import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
@@ -20,6 +21,8 @@ const processesOfTheWall = 1;
 /** boot, keeper, template and some room for runs that have not entered their own groups yet. */
 const serverProcesses = 64;
 
+class ServerLost extends OrchestratorError {}
+
 export class ForkLauncher implements SandboxLauncher {
   readonly #options: ForkLauncherOptions;
   readonly #servers: ServerPool;
@@ -32,12 +35,12 @@ export class ForkLauncher implements SandboxLauncher {
   }
 
   async launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
-    const lease = await this.#lease(recipe);
     try {
-      return await this.#fork(recipe, lease);
+      return await this.#forkFrom(await this.#lease(recipe), recipe);
     } catch (error) {
-      lease.release();
-      throw error;
+      if (!(error instanceof ServerLost)) throw error;
+      // It died under this fork, of whatever: the next one is new.
+      return await this.#forkFrom(await this.#lease(recipe), recipe);
     }
   }
 
@@ -95,6 +98,16 @@ export class ForkLauncher implements SandboxLauncher {
       ...(support.memory.usable ? { memoryBytes: this.#options.serverMemoryBytes } : {}),
       ...(support.pids.usable ? { pids: serverProcesses } : {}),
     });
+  }
+
+  async #forkFrom(lease: ServerLease, recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+    try {
+      return await this.#fork(recipe, lease);
+    } catch (error) {
+      lease.release();
+      if (lease.server.alive) throw error;
+      throw new ServerLost("SANDBOX_FAILURE", (error as Error).message, { cause: error });
+    }
   }
 
   async #fork(recipe: LaunchRecipe, lease: ServerLease): Promise<LaunchedSandbox> {

@@ -55,7 +55,7 @@ export class ForkServer {
     process.onRunEvent = (event) => this.#hear(event);
     void process.ended.then((message) => {
       for (const run of this.#runs.values()) {
-        run.fail(message);
+        run.fail(`its fork server is no more: ${message}`);
         run.gone.reach();
       }
       this.#runs.clear();

@@ -58,6 +58,7 @@ class Router implements SandboxLauncher {
   readonly #cold: SandboxLauncher;
   /** Until when a server is not tried again after it failed. */
   #pausedUntil = 0;
+  #hasWarned = false;
 
   constructor(forks: ForkLauncher, cold: SandboxLauncher) {
     this.#forks = forks;
@@ -68,10 +69,18 @@ class Router implements SandboxLauncher {
     if (!canFork(recipe) || performance.now() < this.#pausedUntil) return this.#cold.launch(recipe);
     try {
       return await this.#forks.launch(recipe);
-    } catch {
+    } catch (error) {
       this.#pausedUntil = performance.now() + pauseMs;
+      this.#warn((error as Error).message);
       return this.#cold.launch(recipe);
     }
+  }
+
+  /** Slower is not weaker, but whoever runs the program will want to know why. */
+  #warn(reason: string): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning(`sandboxes of Python are started cold: ${reason}`, { code: "ORCHESTRATOR_COLD_START" });
   }
 
   /** The cold launcher is its owner's to close. */

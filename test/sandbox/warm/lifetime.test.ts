@@ -1,0 +1,150 @@
+/** How long servers, spares and sessions live: never longer than their supervisor, and never so long that they keep it. */
+import { readdirSync } from "node:fs";
+import { expect, test } from "vitest";
+import { descendantsOf, exitOf, isRunning, lineOf, startSupervisor } from "./supervisor.js";
+
+const limits = `onUnsupported: ["memoryLimit", "cpuQuota"]`;
+const warmUp = `
+const manager = new SandboxManager({ defaults: { ${limits} } });
+for (const language of ["python", "javascript", "bash"])
+  for (let round = 0; round < 2; round++) await manager.executeCode("", { language });
+const session = await manager.createSession({ language: "python" });
+await session.executeCode("kept = 1");
+`;
+
+test("a supervisor that is killed takes everything with it", async () => {
+  const child = startSupervisor(`${warmUp}
+manager.executeCode("import time\\nprint('up', flush=True)\\ntime.sleep(600)", { language: "python", onStdout: () => console.log("busy") });
+manager.executeCode("echo up; (setsid sleep 600 &) ; sleep 600", { language: "bash", onStdout: () => {} });
+setInterval(() => {}, 1000);
+`);
+  await lineOf(child, "busy");
+  await expect.poll(() => descendantsOf(child.pid!).length).toBeGreaterThan(8);
+  const before = descendantsOf(child.pid!);
+  child.kill("SIGKILL");
+  await exitOf(child);
+  await expect.poll(() => before.filter(isRunning), { timeout: 10_000 }).toEqual([]);
+  // What only a next start can remove, it removes.
+  const next = startSupervisor(`const manager = new SandboxManager({ defaults: { ${limits} } });
+console.log("said", (await manager.executeCode("print(1)")).output.trim());
+await manager.close();`);
+  expect(await lineOf(next, "said")).toBe("1");
+  await exitOf(next);
+  expect(groupsOf(child.pid!)).toEqual([]);
+});
+
+test("a program that ends without closing ends by itself, and leaves no process", async () => {
+  const child = startSupervisor(`${warmUp}
+console.log("pids", process.pid);
+console.log("done");
+`);
+  const done = lineOf(child, "done");
+  await done;
+  const before = descendantsOf(child.pid!);
+  expect(await exitOf(child)).toEqual({ code: 0, signal: null });
+  await expect.poll(() => before.filter(isRunning), { timeout: 10_000 }).toEqual([]);
+});
+
+test("close leaves no process, no group and no descriptor", async () => {
+  const child = startSupervisor(`import { readdirSync } from "node:fs";
+const open = () => readdirSync("/proc/self/fd").length;
+{
+  const first = new SandboxManager({ defaults: { ${limits} } });
+  for (const language of ["python", "javascript", "bash"]) await first.executeCode("", { language });
+  await first.close();
+}
+const before = open();
+${warmUp}
+await manager.close();
+// A socket that was closed is given back in one of the next rounds of the event loop.
+for (let round = 0; round < 200 && open() > before; round++) await new Promise((resolve) => setTimeout(resolve, 10));
+console.log("more", Math.max(0, open() - before), session.state);
+setInterval(() => {}, 1000);
+`);
+  expect(await lineOf(child, "more")).toBe("0 ended");
+  await expect.poll(() => descendantsOf(child.pid!)).toEqual([]);
+  expect(groupsOf(child.pid!)).toEqual([]);
+  child.kill("SIGKILL");
+  await exitOf(child);
+});
+
+test("a deadline holds while the supervisor is stuck", async () => {
+  const child = startSupervisor(`import { readFileSync, readdirSync } from "node:fs";
+${warmUp}
+const marker = "stuck-" + process.pid;
+const alive = () => readdirSync("/proc").filter((pid) => {
+  try { return /^\\d+$/.test(pid) && readFileSync("/proc/" + pid + "/cmdline", "latin1").includes(marker); } catch { return false; }
+}).length;
+for (const language of ["python", "bash"]) {
+  const code = language === "bash"
+    ? "echo up; exec -a " + marker + " sleep 600"
+    : "import os\\nprint('up', flush=True)\\nos.execv('/bin/sleep', ['" + marker + "', '600'])";
+  const started = new Promise((resolve) => {
+    const run = manager.executeCode(code, { language, onStdout: () => resolve({ run }) }, { timeLimit: 0.5 });
+  });
+  const { run } = await started;
+  while (alive() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  // Nothing else of this process runs until this loop has ended: only somebody else can end the sandbox.
+  const stuckAt = Date.now();
+  while (alive() > 0 && Date.now() - stuckAt < 20000);
+  const dead = alive() === 0;
+  const { verdict } = await run;
+  console.log(language, dead, verdict);
+}
+console.log("over");
+await manager.close();
+`);
+  const over = lineOf(child, "over");
+  const python = lineOf(child, "python");
+  const bash = lineOf(child, "bash");
+  expect(await python).toBe("true timeout");
+  expect(await bash).toBe("true timeout");
+  await over;
+  await exitOf(child);
+});
+
+test("a server that dies is replaced, and what ran in it says that its sandbox failed", async () => {
+  const child = startSupervisor(`import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+${warmUp}
+const childrenOf = (pid) => readFileSync("/proc/" + pid + "/task/" + pid + "/children", "latin1").split(" ").filter(Boolean).map(Number);
+const below = (pid) => childrenOf(pid).flatMap((child) => [child, ...below(child)]);
+const boot = childrenOf(process.pid).find((pid) => readFileSync("/proc/" + pid + "/cmdline", "latin1").includes("boot.py"));
+const [keeper] = childrenOf(boot);
+const [template] = childrenOf(keeper);
+const running = manager.executeCode("import time\\nprint(1, flush=True)\\ntime.sleep(600)", { language: "python", onStdout: () => process.kill(template, "SIGKILL") });
+const { verdict, error } = await running;
+console.log("lost", verdict, /server/.test(error.message));
+console.log("session", session.state === "ended" || (await session.executeCode("1").then((r) => r.verdict, (e) => e.code)));
+const results = [];
+for (let round = 0; round < 3; round++) {
+  const { output, warm } = await manager.executeCode("print(2)", { language: "python" });
+  results.push(output.trim(), warm);
+}
+console.log("again", results.join());
+await manager.close();
+`);
+  const lost = lineOf(child, "lost");
+  const again = lineOf(child, "again");
+  expect(await lost).toBe("sandbox-failure true");
+  expect(await again).toBe("2,true,2,true,2,true");
+  await exitOf(child);
+});
+
+/** Groups of a supervisor, in any hierarchy. */
+function groupsOf(pid: number): string[] {
+  const found: string[] = [];
+  const walk = (folder: string, depth: number) => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      if (new RegExp(`^oe-\\d+-${pid}-`).test(entry.name)) found.push(entry.name);
+      else if (depth < 5) walk(`${folder}/${entry.name}`, depth + 1);
+    }
+  };
+  try {
+    walk("/sys/fs/cgroup", 0);
+  } catch {
+    // A group that went away while it was looked at.
+  }
+  return found;
+}
