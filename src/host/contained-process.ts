@@ -16,6 +16,7 @@ import {
   createCgroup,
   detectCgroups,
   enterCgroup,
+  sweepCgroups,
 } from "./cgroup/index.js";
 import { readProcessStat } from "./process-identity.js";
 import { killProcessTree, newTreeMarker, type ProcessTree, signalProcessTree, treeMarkerName } from "./process-tree.js";
@@ -70,12 +71,22 @@ export function spawnContained(options: ContainedOptions): ContainedProcess {
 function makeCgroup({ label, limits }: ContainedOptions): Cgroup | undefined {
   const support = detectCgroups();
   if (support.version === "none") return undefined;
+  sweepOnce();
   const held: { -readonly [Key in keyof CgroupLimits]: CgroupLimits[Key] } = {};
   if (limits.memoryBytes !== undefined && support.memory.usable) held.memoryBytes = limits.memoryBytes;
   if (limits.cpuQuotaMicroseconds !== undefined && support.cpu.usable)
     held.cpuQuotaMicroseconds = limits.cpuQuotaMicroseconds;
   if (limits.pids !== undefined && support.pids.usable) held.pids = limits.pids;
   return createCgroup({ name: label, ...held });
+}
+
+let swept = false;
+
+/** Ends what an earlier program that was killed has left running in its groups. */
+function sweepOnce(): void {
+  if (swept) return;
+  swept = true;
+  void sweepCgroups().catch(() => {});
 }
 
 class SpawnedProcess implements ContainedProcess {

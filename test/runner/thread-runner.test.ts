@@ -232,6 +232,29 @@ describe("a thread that dies", () => {
     }
   });
 
+  it("loses no task twice: it has a thread to itself the next time", async () => {
+    const runner = makeRunner({ maxWorkers: 1 });
+    const identity = { runId: "r", taskId: "innocent" };
+    const innocent = attempt(runner, task("hang"), {}, identity);
+    await begun(innocent);
+    await failureOf(attempt(runner, task("exit")));
+    expect((await innocent.ended).end).toBe("lost");
+    const { gate, release } = makeGate();
+    const again = attempt(
+      runner,
+      task("countAndWait"),
+      { gate, counter: new SharedArrayBuffer(4), value: "well" },
+      identity,
+    );
+    await again.started;
+    const deadly = attempt(runner, task("exit"));
+    // There is only one thread, with room for many; but not beside this one.
+    expect(deadly.story).toEqual([]);
+    release();
+    expect(await outputOf(again)).toBe("well");
+    await failureOf(deadly);
+  });
+
   it("gives what had not begun to another thread", async () => {
     const runner = makeRunner({ maxWorkers: 1, tasksPerWorker: 1 });
     const guilty = attempt(runner, task("throwLater"));

@@ -9,9 +9,9 @@
  *
  * Whose fault is it when a thread dies of itself? The attempt that was alone in it, or else the one whose code was on
  * the stack; it fails, and the others that had begun are lost, which the executor does not charge. Where neither is
- * known (a timer of one of several waiting attempts threw), all of them are lost, and each runs alone in a thread the
- * next time, so that there is no doubt then. What an attempt left running after its end counts as the fault of
- * whoever is in the thread by then.
+ * known (a timer of one of several waiting attempts threw), all of them are lost. A lost task has a thread to itself the
+ * next time, so that none is lost twice, and there is no doubt about the guilty one then. What an attempt left running
+ * after its end counts as the fault of whoever is in the thread by then.
  */
 import type { AttemptListener } from "../../port/runner.js";
 import { Deque } from "../worker/deque.js";
@@ -26,16 +26,16 @@ import { FunctionNumbers, type KnownFunction } from "../worker/function-numbers.
 import type { ToParentMessage } from "../worker/protocol.js";
 import { type BudgetMember, ThreadBudget } from "./budget.js";
 import { Job, type JobOptions } from "./job.js";
+import { LostTasks } from "./lost-tasks.js";
 import type { CheckedPoolOptions } from "./options.js";
 import { PoolThread, type Remaining, type ThreadOwner } from "./pool-thread.js";
-import { Suspects } from "./suspects.js";
 
 const lookahead = 32;
 
 export interface PoolShared {
   readonly budget: ThreadBudget;
   readonly functions: FunctionNumbers;
-  readonly suspects: Suspects;
+  readonly lostTasks: LostTasks;
   /** Names the next thread. */
   nextThreadId(): string;
 }
@@ -45,7 +45,7 @@ export function newPoolShared(maxWorkers: number): PoolShared {
   return {
     budget: new ThreadBudget(maxWorkers),
     functions: new FunctionNumbers(),
-    suspects: new Suspects(),
+    lostTasks: new LostTasks(),
     nextThreadId: () => `thread-${++count}`,
   };
 }
@@ -234,7 +234,7 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
         job.listener.failed(workerEndFailure(thread.id, end));
         continue;
       }
-      if (ofItself && guilty === undefined) this.#shared.suspects.add(job.identity);
+      this.#shared.lostTasks.add(job.identity);
       job.listener.lost(workerLost(thread.id, end));
     }
   }
@@ -244,7 +244,9 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
     if (job.aborted !== undefined || this.#closed) {
       if (job.end()) job.listener.stopped();
     } else if (job.transfer !== undefined) {
-      if (job.end()) job.listener.lost(workerLost(thread.id, end));
+      if (!job.end()) return;
+      this.#shared.lostTasks.add(job.identity);
+      job.listener.lost(workerLost(thread.id, end));
     } else this.#place(job);
   }
 

@@ -48,7 +48,7 @@ export class ThreadRunner implements Runner {
       identity: request,
       transfer: work.transfer,
       announce: request.timeoutMs !== undefined,
-      alone: this.#shared.suspects.take(request),
+      alone: this.#shared.lostTasks.take(request),
     });
     return new ThreadAttempt(pool, job);
   }

@@ -1,10 +1,13 @@
-/** Tasks that were in a thread when it died and nobody knew whose fault it was: each runs alone the next time. */
+/**
+ * Tasks that were lost with a thread. Each has a thread to itself the next time: so no task is lost twice, and if it was
+ * the guilty one, there is no doubt then.
+ */
 import type { JobIdentity } from "./job.js";
 
 /** More than that are never retried in practice; those of a cancelled run would otherwise stay for ever. */
 const maximum = 10_000;
 
-export class Suspects {
+export class LostTasks {
   readonly #keys = new Set<string>();
 
   add(identity: JobIdentity | undefined): void {
