@@ -8,15 +8,15 @@ import { expect } from "vitest";
 const ordinaryUser = 64_321;
 const root = resolve(import.meta.dirname, "../..");
 
-/** `suite` is a path from the project's root; it is not matched by the project's own pattern of tests. */
-export async function runAsOrdinaryUser(suite: string): Promise<void> {
+/** `suites` are paths from the project's root, which its own pattern of tests need not match. */
+export async function runAsOrdinaryUser(...suites: readonly string[]): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), "ordinary-user-"));
   chownSync(home, ordinaryUser, ordinaryUser);
   // Vitest bundles a configuration beside itself, which this user may not write: everything comes by options.
   const config = join(home, "vitest.config.mjs");
   writeFileSync(
     config,
-    `export default { root: ${JSON.stringify(root)}, cacheDir: ${JSON.stringify(join(home, "cache"))}, test: { include: [${JSON.stringify(suite)}], testTimeout: 60000, hookTimeout: 120000, pool: "forks", maxWorkers: 1 } };`,
+    `export default { root: ${JSON.stringify(root)}, cacheDir: ${JSON.stringify(join(home, "cache"))}, test: { include: ${JSON.stringify(suites)}, testTimeout: 60000, hookTimeout: 120000, pool: "forks", maxWorkers: 1 } };`,
   );
   try {
     const { code, output } = await run(home, [

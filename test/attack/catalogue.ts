@@ -22,7 +22,7 @@ export const attackConfig = {
   memoryLimit: "192MiB",
   cpuQuota: 50_000,
   processLimit: 48,
-  timeLimit: 2.5,
+  timeLimit: 4,
   outputLimit: "1MiB",
   diskLimit: "20MiB",
   inodeLimit: 10_000,

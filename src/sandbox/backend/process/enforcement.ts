@@ -7,9 +7,9 @@ import type { LaunchRecipe } from "../../recipe.js";
 
 /** What the supervisor does for a host without cgroups; see `watch.ts`. */
 const watchDetail =
-  "no cgroup can be made here, so the supervisor reads the memory of every process 50 times a second and ends the run; " +
-  "a burst between two looks is not seen";
-const dutyDetail = "no cgroup can be made here, so the supervisor stops and continues the processes in turn";
+  "the supervisor looks at the memory of all processes 100 times a second and ends the run, and a burst between two looks is not seen";
+const dutyDetail = "the supervisor stops and continues the processes in turn";
+const without = (reason: string | undefined) => `no cgroup holds it here (${reason ?? "none can be made"}), so `;
 
 /** The enforcement of a run; of the host in general where there is no recipe. */
 export function describeEnforcement(shape: Pick<LaunchRecipe, "shareNetwork" | "companions">): readonly Enforcement[] {
@@ -23,10 +23,10 @@ export function describeEnforcement(shape: Pick<LaunchRecipe, "shareNetwork" | "
   return [
     memory.usable
       ? enforced("memoryLimit", memory.by!)
-      : { limit: "memoryLimit", by: "watch", strength: "best-effort", detail: watchDetail },
+      : { limit: "memoryLimit", by: "watch", strength: "best-effort", detail: without(memory.reason) + watchDetail },
     cpu.usable
       ? enforced("cpuQuota", cpu.by!)
-      : { limit: "cpuQuota", by: "duty-cycle", strength: "best-effort", detail: dutyDetail },
+      : { limit: "cpuQuota", by: "duty-cycle", strength: "best-effort", detail: without(cpu.reason) + dutyDetail },
     enforced("timeLimit", "supervisor", "and by a process beside the sandbox, should the supervisor be stuck"),
     pids.usable
       ? enforced("processLimit", pids.by!)
