@@ -75,7 +75,7 @@ export class SimulatedClock implements Clock {
   }
 }
 
-/** Two turns of the event loop: promises settle, and what they asked for in the next turn is done. */
+/** Turns of the event loop: promises settle, and what they asked for in later turns is done. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -5,8 +5,8 @@ import type { InvalidGraphError } from "#src/model/error.js";
 import { TaskGraph } from "#src/model/graph.js";
 import type { Task } from "#src/model/task.js";
 import { SimulatedClock } from "#src/testing/simulated-clock.js";
+import { turns } from "../support/turns.js";
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const never = (): Promise<never> => new Promise(() => undefined);
 
 describe("tasks that add tasks", () => {
@@ -32,7 +32,7 @@ describe("tasks that add tasks", () => {
         run: async (_inputs, context) => {
           const spawn = (id: string) => context.spawn([{ id, run: async () => id }]).results();
           const both = await Promise.all([spawn("a"), spawn("b")]);
-          await turn();
+          await turns();
           const later = await spawn("c");
           return [...both.flatMap((map) => [...map.keys()]), ...later.keys()];
         },
@@ -46,7 +46,7 @@ describe("tasks that add tasks", () => {
     let peak = 0;
     const work = async (): Promise<void> => {
       peak = Math.max(peak, ++running);
-      await turn();
+      await turns();
       running--;
     };
     const results = await new ParallelExecutor({ maxConcurrentTasks: 50 }).executeTasks([
@@ -136,7 +136,7 @@ describe("forEach", () => {
       { items, factor: 2 },
       async ({ item, index, factor }) => {
         peak = Math.max(peak, ++running);
-        await turn();
+        await turns();
         running--;
         if (index === 1 && !failed.has(index)) {
           failed.add(index);

@@ -4,6 +4,7 @@ import { InvalidGraphError, InvalidOptionError, OrchestratorError } from "#src/m
 import type { RunEvent } from "#src/model/event.js";
 import type { Task } from "#src/model/task.js";
 import { SimulatedClock } from "#src/testing/simulated-clock.js";
+import { turns } from "../support/turns.js";
 
 /** A task that a test releases by hand. */
 class Held {
@@ -28,7 +29,6 @@ class Held {
   }
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const never = (): Promise<never> => new Promise(() => undefined);
 
 describe("order", () => {
@@ -42,7 +42,7 @@ describe("order", () => {
       { id: "after-quick", run: note("after-quick"), dependsOn: ["quick"] },
       { id: "after-both", run: note("after-both"), dependsOn: ["slow", "quick"] },
     ]);
-    await turn();
+    await turns();
     expect(started).toEqual(["quick", "after-quick"]);
     slow.releaseOne();
     await run.results;
@@ -98,7 +98,7 @@ describe("limits", () => {
       Array.from({ length: 10 }, (_, index) => ({ id: `t${index}`, run: held.run })),
     );
     for (let released = 0; released < 10; released++) {
-      await turn();
+      await turns();
       expect(held.running).toBeLessThanOrEqual(3);
       held.releaseOne();
     }
@@ -115,7 +115,7 @@ describe("limits", () => {
       const held = new Held();
       const done = executor[method](Array.from({ length: 5 }, (_, index) => ({ id: `t${index}`, run: held.run })));
       for (let released = 0; released < 5; released++) {
-        await turn();
+        await turns();
         held.releaseOne();
       }
       await done;
@@ -149,7 +149,7 @@ describe("limits", () => {
     const executor = new ParallelExecutor({ resourceLimits: { gpu: 1 } });
     const run = executor.run([1, 2, 3].map((index) => ({ id: `t${index}`, run: held.run, resources: { gpu: 1 } })));
     for (let released = 0; released < 3; released++) {
-      await turn();
+      await turns();
       expect(held.running).toBe(1);
       held.releaseOne();
     }
@@ -358,7 +358,7 @@ describe("cancellation", () => {
       { id: "deaf", run: never, dependsOn: ["done"] },
       { id: "waiting", run: () => 1, dependsOn: ["running"] },
     ]);
-    await turn();
+    await turns();
     run.cancel("changed my mind");
     run.cancel("twice is once");
     const results = await run.results;
@@ -379,7 +379,7 @@ describe("cancellation", () => {
     expect(early.get("a")).toMatchObject({ status: "cancelled", attempts: 0 });
     const controller = new AbortController();
     const later = executor.executeTasks([{ id: "a", run: never }], { signal: controller.signal });
-    await turn();
+    await turns();
     controller.abort(new Error("enough"));
     expect((await later).get("a")?.error?.message).toBe('task "a" was cancelled: enough');
   });
@@ -390,7 +390,7 @@ describe("cancellation", () => {
       { id: "b", run: () => 1, dependsOn: ["a"] },
       { id: "c", run: () => 1 },
     ]);
-    await turn();
+    await turns();
     run.cancelTask("a");
     expect([...(await run.results)].map(([id, { status }]) => `${id} ${status}`)).toEqual([
       "a cancelled",
@@ -403,7 +403,7 @@ describe("cancellation", () => {
   test("by closing the executor, which then takes no more", async () => {
     const executor = new ParallelExecutor();
     const run = executor.run([{ id: "a", run: never }]);
-    await turn();
+    await turns();
     await executor.close();
     expect((await run.results).get("a")).toMatchObject({ status: "cancelled", reason: { by: "shutdown" } });
     expect(() => executor.run([])).toThrow(OrchestratorError);

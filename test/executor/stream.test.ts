@@ -4,10 +4,10 @@ import { describe, expect, test } from "vitest";
 import { ParallelExecutor } from "#src/executor/parallel-executor.js";
 import { InvalidGraphError } from "#src/model/error.js";
 import type { Task } from "#src/model/task.js";
+import { turns } from "../support/turns.js";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("stream", () => {
   test("runs what comes, inside the limits, and asks for no more than there is room for", async () => {
@@ -23,7 +23,7 @@ describe("stream", () => {
           id: `t${asked}`,
           run: async () => {
             peak = Math.max(peak, ++running);
-            await turn();
+            await turns();
             running--;
           },
         };
@@ -91,13 +91,13 @@ describe("stream", () => {
     const executor = new ParallelExecutor({ maxConcurrentTasks: 4 });
     for await (const result of executor.stream(source(), { window: 10 })) {
       expect(result.success).toBe(true);
-      await turn();
+      await turns();
       break;
     }
     expect(started).toBe(4);
     expect(cancelled).toBe(4);
     const askedThen = asked;
-    await turn();
+    await turns();
     expect(asked).toBe(askedThen);
     await executor.close();
   });

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { TaskQueue } from "#src/executor/task-queue.js";
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+import { turns } from "../support/turns.js";
 
 describe("TaskQueue", () => {
   test("gives the highest priority first, and equals in the order in which they came", async () => {
@@ -28,11 +27,11 @@ describe("TaskQueue", () => {
     void push("a");
     void push("b");
     void push("c");
-    await turn();
+    await turns();
     expect(events).toEqual(["pushed a", "pushed b"]);
     expect(queue.tryPush("d")).toBe(false);
     expect(queue.tryTake()).toBe("a");
-    await turn();
+    await turns();
     expect(events).toEqual(["pushed a", "pushed b", "pushed c"]);
     expect(queue.size).toBe(2);
     queue.tryTake();
@@ -79,7 +78,7 @@ describe("TaskQueue", () => {
     const consumers = Array.from({ length: 4 }, async () => {
       for await (const item of queue) {
         seen.push(item);
-        await turn();
+        await turns();
       }
     });
     for (let item = 0; item < 100; item++) await queue.push(item);
