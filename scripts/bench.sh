@@ -12,4 +12,5 @@ fi
 for project in tsconfig.build.json bench/tsconfig.json; do
   npx tsc -p "$project" || echo "bench: type errors in $project, see above; measuring what was emitted" >&2
 done
+node scripts/copy-assets.mjs
 exec node bench/.out/main.js "$@"

@@ -1,0 +1,149 @@
+/** How fast a sandbox is: cold, warm and without any, latency and throughput; and that it holds on for 10,000 runs. */
+import { measureInProcess } from "../lib/process.js";
+import type { Goal, Table } from "../lib/report.js";
+import { median } from "../lib/statistics.js";
+import type { SuiteOptions, SuiteResult } from "../suite.js";
+import type { Endurance, Holding } from "./endurance.js";
+import { bareWay, hello, type Program, pandasSum, plainBubblewrapWay, sandboxWay, type Way } from "./ways.js";
+
+const ROUNDS = 20;
+const PAUSE_MS = 150;
+const CLIENTS = 2;
+const THROUGHPUT_SECONDS = 5;
+const ENDURANCE_RUNS = 10_000;
+
+/** Milliseconds of each run, by way and program. */
+type Times = Map<string, number[]>;
+
+export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
+  const wants = (name: string) => only.length === 0 || only.includes(name);
+  const ways = [bareWay(), plainBubblewrapWay(), sandboxWay(false), sandboxWay(true)].filter(({ name }) => wants(name));
+  const times: Times = new Map();
+  const perSecond = new Map<string, number>();
+  try {
+    for (const program of [hello, pandasSum]) await measureLatency(ways, program, times, log);
+    for (const way of ways) {
+      perSecond.set(way.name, await measureThroughput(way, pandasSum));
+      log(`${way.name}: ${perSecond.get(way.name)!.toFixed(1)} a second`);
+    }
+  } finally {
+    for (const way of ways) await way.close();
+  }
+  const endurance = wants("endurance") ? await measureEndurance(log) : undefined;
+  return present(ways, times, perSecond, endurance);
+}
+
+async function measureLatency(ways: readonly Way[], program: Program, times: Times, log: (line: string) => void) {
+  for (const way of ways) await way.run(program);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const way of ways) {
+      // What a run leaves to be done in the background is not to be paid by the next way.
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      const startedAt = performance.now();
+      await way.run(program);
+      const key = keyOf(way, program);
+      times.set(key, [...(times.get(key) ?? []), performance.now() - startedAt]);
+    }
+  }
+  for (const way of ways)
+    log(`${way.name} ${program.name}: p50 ${median(times.get(keyOf(way, program))!).toFixed(1)} ms`);
+}
+
+async function measureThroughput(way: Way, program: Program): Promise<number> {
+  const until = performance.now() + THROUGHPUT_SECONDS * 1000;
+  const startedAt = performance.now();
+  let done = 0;
+  const client = async () => {
+    while (performance.now() < until) {
+      await way.run(program);
+      done++;
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, client));
+  return done / ((performance.now() - startedAt) / 1000);
+}
+
+async function measureEndurance(log: (line: string) => void): Promise<Endurance | { readonly failed: string }> {
+  log(`${ENDURANCE_RUNS} runs in a row`);
+  return measureInProcess<Endurance>("sandbox/endurance.js", [String(ENDURANCE_RUNS)], { timeoutSeconds: 3600 });
+}
+
+function keyOf(way: Way, program: Program): string {
+  return `${way.name} ${program.name}`;
+}
+
+function present(
+  ways: readonly Way[],
+  times: Times,
+  perSecond: ReadonlyMap<string, number>,
+  endurance: Endurance | { readonly failed: string } | undefined,
+): SuiteResult {
+  const cell = (way: Way, program: Program) => {
+    const measured = times.get(keyOf(way, program))!;
+    return `${median(measured).toFixed(1)} (${Math.min(...measured).toFixed(1)})`;
+  };
+  const latency: Table = {
+    title: "Latency, ms, p50 (min)",
+    head: ["", hello.label, pandasSum.label, `${pandasSum.label}, ${CLIENTS} clients, a second`],
+    rows: ways.map((way) => [way.label, cell(way, hello), cell(way, pandasSum), perSecond.get(way.name)!.toFixed(1)]),
+  };
+  const tables = [latency];
+  if (endurance !== undefined && "before" in endurance) tables.push(enduranceTable(endurance));
+  return { order: 5, title: "Sandboxes", method: METHOD, goals: goalsOf(times, endurance), tables };
+}
+
+function goalsOf(times: Times, endurance: Endurance | { readonly failed: string } | undefined): Goal[] {
+  const p50 = (key: string) => (times.has(key) ? median(times.get(key)!) : Number.NaN);
+  const goals: Goal[] = [];
+  const ratio = p50("cold pandas") / p50("warm pandas");
+  if (!Number.isNaN(ratio))
+    goals.push({
+      what: "the pandas program, warm, beside cold bubblewrap",
+      goal: "20 times as fast",
+      measured: `${ratio.toFixed(1)} times`,
+      met: ratio >= 20,
+    });
+  for (const [key, limit] of [
+    ["warm pandas", 25],
+    ["warm hello", 10],
+  ] as const) {
+    if (times.has(key))
+      goals.push({
+        what: `${key.replace("warm ", "")}, warm, p50`,
+        goal: `under ${limit} ms on an idle machine`,
+        measured: `${p50(key).toFixed(1)} ms`,
+        met: p50(key) < limit,
+      });
+  }
+  if (endurance !== undefined) goals.push(enduranceGoal(endurance));
+  return goals;
+}
+
+const keptFlat = ["descriptors", "cgroups", "mounts", "processes"] as const satisfies readonly (keyof Holding)[];
+/** What V8's heap may hold more between two collections of its own choosing. */
+const memorySlackMib = 32;
+
+function enduranceGoal(endurance: Endurance | { readonly failed: string }): Goal {
+  const what = `${ENDURANCE_RUNS} runs in a row`;
+  const goal = "memory flat; no descriptor, cgroup, mount or process more";
+  if (!("before" in endurance)) return { what, goal, measured: endurance.failed as string, met: false };
+  const { before, after, failed } = endurance;
+  const more = keptFlat.filter((name) => after[name] > before[name]);
+  const grown = after.residentMib - before.residentMib;
+  const met = more.length === 0 && grown <= memorySlackMib && failed === 0;
+  const measured = `${grown} MiB, ${more.length === 0 ? "nothing more" : `more ${more.join(", ")}`}, ${failed} failed`;
+  return { what, goal, measured, met };
+}
+
+function enduranceTable({ runs, seconds, before, after }: Endurance): Table {
+  const rows = (Object.keys(before) as (keyof Holding)[]).map((name) => [name, `${before[name]}`, `${after[name]}`]);
+  return {
+    title: `${runs} runs in a row`,
+    head: ["what the supervisor holds", "before", "after"],
+    rows,
+    note: `${(runs / seconds).toFixed(0)} runs a second, by ${CLIENTS} clients.`,
+  };
+}
+
+const METHOD = `The ways take turns in ${ROUNDS} rounds, with a pause of ${PAUSE_MS} ms before each run; a run lasts from the call to the result, with everything that
+was of it gone. The pandas program is that of the README. Throughput: ${CLIENTS} clients for ${THROUGHPUT_SECONDS} s, each with one run at a time.`;
