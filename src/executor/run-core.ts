@@ -85,6 +85,7 @@ export class RunCore implements RunState {
   #paused = false;
   #cancelWake: (() => void) | undefined;
   #startedAt = 0;
+  #cancelRequested = false;
   #over = false;
   readonly #onAbort: () => void;
 
@@ -136,7 +137,8 @@ export class RunCore implements RunState {
   }
 
   cancel(by: "caller" | "shutdown", message: string): void {
-    if (this.#over) return;
+    if (this.#over || this.#cancelRequested) return;
+    this.#cancelRequested = true;
     this.outcomes.cancelMessage = message;
     const at = this.clock.now();
     if (this.events.observed) this.reporter.cancelRequested(at, by, message);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ParallelExecutor } from "#src/executor/parallel-executor.js";
+import { command } from "#src/model/describe.js";
 import { InvalidGraphError, InvalidOptionError, OrchestratorError } from "#src/model/error.js";
 import type { RunEvent } from "#src/model/event.js";
 import type { Task } from "#src/model/task.js";
@@ -369,6 +370,18 @@ describe("cancellation", () => {
       "waiting cancelled",
     ]);
     expect(results.get("waiting")?.error?.message).toBe('task "waiting" was cancelled: changed my mind');
+  });
+
+  test("is told with the first reason, though attempts take their time to stop", async () => {
+    await using executor = new ParallelExecutor();
+    const run = executor.run([
+      { id: "slow to stop", run: command(["sh", "-c", "trap 'sleep 0.2; exit 0' TERM; while :; do sleep 0.05; done"]) },
+      { id: "after", run: () => 1, dependsOn: ["slow to stop"] },
+    ]);
+    for await (const event of run) if (event.type === "attempt-started") break;
+    run.cancel("the first reason");
+    run.cancel("another");
+    expect((await run.results).get("after")?.error?.message).toBe('task "after" was cancelled: the first reason');
   });
 
   test("by a signal, before the start or later", async () => {
