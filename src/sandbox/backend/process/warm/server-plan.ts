@@ -32,6 +32,8 @@ export interface TemplateSettings {
   readonly writable: readonly string[];
   /** Programs of the engine's own that are run once before anything is forked. */
   readonly rehearsals: readonly string[];
+  /** The same, run by each run before its job comes. */
+  readonly refreshers: readonly string[];
 }
 
 export interface ForkOrder {

@@ -228,8 +228,7 @@ def main():
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
         os._exit(1)
-    # Once more, now that the job is still to come: whatever is written to is copied at the first write.
-    run.rehearse(settings["rehearsals"])
+    run.rehearse(settings["refreshers"])
     run.serve(driver, order["channel"])
 
 
