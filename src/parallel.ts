@@ -64,3 +64,5 @@ export type {
 } from "./model/work.js";
 export type { Observer } from "./port/observer.js";
 export type { LimitEnforcement } from "./port/runner.js";
+export type { WorkerPoolOptions } from "./runner/thread/options.js";
+export { WorkerPool } from "./runner/thread/worker-pool.js";

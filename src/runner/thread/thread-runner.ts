@@ -47,7 +47,7 @@ export class ThreadRunner implements Runner {
     const job = pool.submit(this.#shared.functions.of(work.module, work.exportName), inputs, listener, {
       identity: request,
       transfer: work.transfer,
-      announce: request.timeoutMs !== undefined,
+      announce: true,
       alone: this.#shared.lostTasks.take(request),
     });
     return new ThreadAttempt(pool, job);

@@ -18,9 +18,8 @@ export interface RunOptions {
  * Runs exported functions in warm worker threads.
  *
  * @example
- * const pool = new WorkerPool({ maxWorkers: 4 });
+ * await using pool = new WorkerPool({ maxWorkers: 4 });
  * const digest = await pool.run(worker<typeof hash>(new URL("./hash.js", import.meta.url), "hash"), { file });
- * await pool.close();
  */
 export class WorkerPool {
   readonly #shared: PoolShared;
