@@ -27,3 +27,4 @@ export {
 export { ProcessSandboxExecutor, SandboxExecutor } from "./sandbox/sandbox-executor.js";
 export { SandboxManager, type SandboxManagerOptions, type SessionInfo } from "./sandbox/sandbox-manager.js";
 export type { SandboxSession, SessionEnd, SessionOptions, SessionState } from "./sandbox/session.js";
+export type { WarmOptions } from "./sandbox/warm-options.js";

@@ -1,18 +1,24 @@
 /** The backends there are, in the order in which they are tried. Each is loaded when it is first asked for. */
 import type { SandboxBackendName } from "../model/sandbox.js";
 import type { SandboxBackend } from "./backend.js";
+import type { ResolvedWarmOptions } from "./warm-options.js";
 
 export const backendOrder: readonly SandboxBackendName[] = ["process", "docker", "vm"];
 
-export type BackendMaker = () => Promise<SandboxBackend>;
+/** What concerns a backend as a whole rather than one sandbox of it. */
+export interface BackendSettings {
+  readonly warm: ResolvedWarmOptions;
+}
+
+export type BackendMaker = (settings: BackendSettings) => Promise<SandboxBackend>;
 
 const makers: ReadonlyMap<SandboxBackendName, BackendMaker> = new Map<SandboxBackendName, BackendMaker>([
   [
     "process",
-    async () => {
+    async ({ warm }) => {
       const { ProcessBackend } = await import("./backend/process/process-backend.js");
       const { makeWarmSupport } = await import("./backend/process/warm/warm-support.js");
-      return new ProcessBackend({ warm: makeWarmSupport });
+      return new ProcessBackend({ warm: (cold) => makeWarmSupport(cold, warm) });
     },
   ],
 ]);

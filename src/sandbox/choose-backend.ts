@@ -6,11 +6,16 @@
 import { OrchestratorError } from "../model/error.js";
 import { type SandboxBackendName, UnsupportedLimitError } from "../model/sandbox.js";
 import type { SandboxBackend } from "./backend.js";
-import { backendMaker, backendOrder } from "./backends.js";
+import { type BackendSettings, backendMaker, backendOrder } from "./backends.js";
 import type { ResolvedSandboxConfig } from "./config.js";
 
 export class BackendChooser {
+  readonly #settings: BackendSettings;
   readonly #made = new Map<SandboxBackendName, Promise<SandboxBackend>>();
+
+  constructor(settings: BackendSettings) {
+    this.#settings = settings;
+  }
 
   /** The backend of a name, made once; `undefined` where there is none of this name. */
   named(name: SandboxBackendName): Promise<SandboxBackend> | undefined {
@@ -18,7 +23,7 @@ export class BackendChooser {
     if (known !== undefined) return known;
     const make = backendMaker(name);
     if (make === undefined) return undefined;
-    const made = make();
+    const made = make(this.#settings);
     this.#made.set(name, made);
     return made;
   }

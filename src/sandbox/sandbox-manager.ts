@@ -11,6 +11,7 @@ import "./language/index.js";
 import { resolveCodeRequest } from "./request.js";
 import { RunQueue } from "./run-queue.js";
 import type { SandboxSession, SessionOptions } from "./session.js";
+import { resolveWarmOptions, type WarmOptions } from "./warm-options.js";
 
 /** How a manager is set up. */
 export interface SandboxManagerOptions {
@@ -22,6 +23,8 @@ export interface SandboxManagerOptions {
   readonly maxSessions?: number;
   /** What holds for every piece and session that says nothing else. */
   readonly defaults?: SandboxConfig;
+  /** How much is kept warm. */
+  readonly warm?: WarmOptions;
 }
 
 /** What `listSessions` tells of each. */
@@ -31,10 +34,10 @@ export interface SessionInfo {
   readonly state: SandboxSession["state"];
 }
 
-const optionNames = ["maxConcurrent", "maxQueued", "maxSessions", "defaults"] as const;
+const optionNames = ["maxConcurrent", "maxQueued", "maxSessions", "defaults", "warm"] as const;
 
 export class SandboxManager implements AsyncDisposable {
-  readonly #chooser = new BackendChooser();
+  readonly #chooser: BackendChooser;
   readonly #defaults: SandboxConfig;
   readonly #queue: RunQueue;
   readonly #maxSessions: number;
@@ -52,7 +55,9 @@ export class SandboxManager implements AsyncDisposable {
     const maxConcurrent = check.number("maxConcurrent", options.maxConcurrent, range, parallel);
     const maxQueued = check.number("maxQueued", options.maxQueued, { minimum: 0, maximum: 1e6, integer: true }, 1000);
     this.#maxSessions = check.number("maxSessions", options.maxSessions, { ...range, minimum: 0 }, 16);
+    const warm = resolveWarmOptions(check, options.warm);
     check.finish();
+    this.#chooser = new BackendChooser({ warm });
     this.#defaults = options.defaults ?? {};
     resolveSandboxConfig(this.#defaults, "sandboxManager.defaults");
     this.#queue = new RunQueue(maxConcurrent, maxQueued);

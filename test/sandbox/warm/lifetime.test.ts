@@ -103,6 +103,29 @@ await manager.close();
   await exitOf(child);
 });
 
+test("a throttled tree dies at its deadline while the supervisor is stuck", async () => {
+  const child = startSupervisor(`import { readFileSync, readdirSync } from "node:fs";
+${warmUp}
+const marker = "throttled-" + process.pid;
+const alive = () => readdirSync("/proc").filter((pid) => {
+  try { return /^\\d+$/.test(pid) && readFileSync("/proc/" + pid + "/cmdline", "latin1").includes(marker); } catch { return false; }
+}).length;
+const code = "import os\\nprint('up', flush=True)\\nfor _ in range(40):\\n  if os.fork() == 0:\\n    os.execv('/bin/sh', ['sh', '-c', 'while :; do :; done', '" + marker + "'])\\nos.wait()";
+const started = new Promise((resolve) => {
+  const run = manager.executeCode(code, { language: "python", onStdout: () => resolve({ run }) }, { timeLimit: 8, cpuQuota: 5000 });
+});
+const { run } = await started;
+while (alive() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+const stuckAt = Date.now();
+while (alive() > 0 && Date.now() - stuckAt < 40000);
+const dead = alive() === 0;
+console.log("dead", dead, (await run).verdict);
+await manager.close();
+`);
+  expect(await lineOf(child, "dead")).toBe("true timeout");
+  await exitOf(child);
+});
+
 test("a server that dies is replaced, and what ran in it says that its sandbox failed", async () => {
   const child = startSupervisor(`import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";

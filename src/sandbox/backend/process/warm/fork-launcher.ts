@@ -9,6 +9,7 @@ import { runsAsOwnUser, runUsers } from "../run-users.js";
 import { ForkServer } from "./fork-server.js";
 import { ForkedSandbox } from "./forked-sandbox.js";
 import { makeOrder, makePlan, serverKey } from "./make-plan.js";
+import { prepareQuotaLift } from "./quota-lift.js";
 import { type ServerLease, ServerPool, type ServerPoolOptions } from "./server-pool.js";
 
 export interface ForkLauncherOptions extends ServerPoolOptions {
@@ -118,7 +119,8 @@ export class ForkLauncher implements SandboxLauncher {
     try {
       cgroup = makeRunCgroup(recipe, processesOfTheWall);
       const roots: number[] = [];
-      const run = await lease.server.fork(makeOrder(recipe, { uid, gid }), (pid) => {
+      const lift = prepareQuotaLift(cgroup, lease.server.user);
+      const run = await lease.server.fork(makeOrder(recipe, { uid, gid, lift }), (pid) => {
         cgroup?.add(pid);
         roots.push(pid);
       });

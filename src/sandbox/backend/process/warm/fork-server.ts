@@ -41,6 +41,8 @@ const longestStderr = 8192;
 export class ForkServer {
   /** Modules that its template could not import ahead; runs import them themselves, or fail to, as they would cold. */
   readonly skipped: SkippedModules;
+  /** The server's user, where it is not this process's own. */
+  readonly user: number | undefined;
   /** Runs forked so far. */
   forks = 0;
   readonly #process: ServerProcess;
@@ -48,8 +50,9 @@ export class ForkServer {
   readonly #busy = new Set<number>();
   readonly #templatePid: number;
 
-  private constructor(process: ServerProcess, templatePid: number, skipped: SkippedModules) {
+  private constructor(process: ServerProcess, templatePid: number, plan: ServerPlan, skipped: SkippedModules) {
     this.#process = process;
+    this.user = plan.uids === undefined ? undefined : plan.user;
     this.#templatePid = templatePid;
     this.skipped = skipped;
     process.onRunEvent = (event) => this.#hear(event);
@@ -77,7 +80,7 @@ export class ForkServer {
       Object.assign(skipped, preloaded.skipped);
       const templatePid = outerPidOfChild(process.keeperPid, templateInnerPid);
       if (preloaded.threaded === null && templatePid !== undefined)
-        return new ForkServer(process, templatePid, skipped);
+        return new ForkServer(process, templatePid, plan, skipped);
       await process.close();
       if (preloaded.threaded === null)
         throw new OrchestratorError("SANDBOX_FAILURE", "the template of a fork server is not to be seen in /proc");

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { driverFolder, insideUser, type LaunchRecipe, writableFolders } from "../../../recipe.js";
 import { channelDescriptorBeyond, dataLimitBytes, userProcessLimit } from "../run-limits.js";
+import type { QuotaLift } from "./quota-lift.js";
 import type { ForkOrder, ServerPlan } from "./server-plan.js";
 
 /**
@@ -107,12 +108,15 @@ export function makePlan(recipe: LaunchRecipe, users: ServerUsers): ServerPlan {
 /** Seconds of CPU that no run reaches, but a limit: what is unlimited could be set to anything. */
 const longestCpuSeconds = 2_000_000;
 
-export function makeOrder(recipe: LaunchRecipe, users: { uid: number; gid: number }): ForkOrder {
+export function makeOrder(
+  recipe: LaunchRecipe,
+  run: { readonly uid: number; readonly gid: number; readonly lift: QuotaLift },
+): ForkOrder {
   const { diskBytes, inodes, openFiles, fileSizeBytes } = recipe.limits;
   const data = dataLimitBytes(recipe);
   const processes = userProcessLimit(recipe);
   return {
-    ...users,
+    ...run,
     hostname: "sandbox",
     channel: channelDescriptorBeyond(openFiles),
     diskBytes,

@@ -1,5 +1,6 @@
 /** What a fork server is told, as it goes over the line: at its start, and for each run. */
 import type { Mount } from "../../../recipe.js";
+import type { QuotaLift } from "./quota-lift.js";
 
 /** A mount, or a small file whose content comes with the plan. */
 export type ServerMount = Mount | { readonly type: "file"; readonly target: string; readonly content: string };
@@ -48,6 +49,8 @@ export interface ForkOrder {
   /** Name on the scratch file system, mode, place in the root. */
   readonly writableFolders: readonly (readonly [name: string, mode: number, target: string])[];
   readonly rlimits: Readonly<Record<string, number>>;
+  /** Written at the deadline, before the run is killed. */
+  readonly lift: QuotaLift;
   /** Classic BPF, in hex. */
   readonly seccomp: string;
 }

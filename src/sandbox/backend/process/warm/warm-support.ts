@@ -1,5 +1,6 @@
 /** Warm starts of the process backend: a pool of spares over a fork server for Python and cold starts for the others. */
 import type { LaunchRecipe } from "../../../recipe.js";
+import type { ResolvedWarmOptions } from "../../../warm-options.js";
 import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
 import type { WarmSupport } from "../process-backend.js";
 import { ForkLauncher } from "./fork-launcher.js";
@@ -7,49 +8,33 @@ import { canFork } from "./make-plan.js";
 import { WarmPool } from "./pool.js";
 import { openSession } from "./session.js";
 
-/** How much is kept warm. Every number has a default that suits a machine of a few cores. */
-export interface WarmOptions {
-  /** Spares of each kind of sandbox that is in use. */
-  readonly spares?: number;
-  /** Spares of all kinds together. A spare of Python takes some 15 MB, of JavaScript some 40 MB. */
-  readonly maximumSpares?: number;
-  /** Milliseconds after which spares of a kind that nobody asked for are given up. */
-  readonly idleMs?: number;
-  /** Fork servers at once, one for each view of packages. One with pandas takes some 70 MB. */
-  readonly maximumServers?: number;
-  /** Milliseconds after which a server that nobody used is ended. */
-  readonly serverIdleMs?: number;
-  /** Forks after which a server is replaced, so that layout of memory and hash seed are new. */
-  readonly maximumForks?: number;
-  readonly serverMemoryBytes?: number;
-}
-
-const defaults: Required<WarmOptions> = {
-  spares: 2,
-  maximumSpares: 8,
-  idleMs: 60_000,
-  maximumServers: 4,
-  serverIdleMs: 300_000,
-  maximumForks: 5000,
-  serverMemoryBytes: 2 ** 30,
-};
-
-export function makeWarmSupport(cold: SandboxLauncher, options: WarmOptions = {}): WarmSupport {
-  const settings = { ...defaults, ...options };
+export function makeWarmSupport(cold: SandboxLauncher, settings: ResolvedWarmOptions): WarmSupport {
   const forks = new ForkLauncher({ ...settings, idleMs: settings.serverIdleMs });
   const router = new Router(forks, cold);
   const launcher = new WarmPool(router, settings);
-  const killNow = () => forks.killNow();
-  process.once("exit", killNow);
+  atExit.add(forks);
+  listenForExit();
   return {
     launcher,
     openSession: (prepared, language, config, sessionOptions) =>
       openSession(launcher, cold, { prepared, language, config, options: sessionOptions }),
     async close() {
       await launcher.close();
-      process.off("exit", killNow);
+      atExit.delete(forks);
     },
   };
+}
+
+const atExit = new Set<ForkLauncher>();
+let listens = false;
+
+/** A program that ends without closing leaves no server behind. One listener for all, or Node takes them for a leak. */
+function listenForExit(): void {
+  if (listens) return;
+  listens = true;
+  process.once("exit", () => {
+    for (const forks of atExit) forks.killNow();
+  });
 }
 
 /** Forks what can be forked. Where a server cannot be had the start is cold, behind the same wall, and tried again later. */

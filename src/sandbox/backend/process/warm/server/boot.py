@@ -47,18 +47,27 @@ def main():
     os.umask(0o022)
     # The name of the socket is of the host; this descriptor of it stays good behind the pivot.
     supervisor = os.open(settings["socket"], os.O_PATH | os.O_CLOEXEC)
+    groups = open_groups()
     leave_user_namespace(settings, control)
     kernel.unshare(NAMESPACES)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     keeper_pid = os.fork()
     if keeper_pid == 0:
-        keeper.main(control, supervisor, settings)
+        keeper.main(control, supervisor, groups, settings)
     kernel.die_with_parent(0)
     kernel.drop_capabilities()
     control.send({"event": "keeper", "pid": keeper_pid})
     kernel.close_from(CONTROL)
     _, status = os.waitpid(keeper_pid, 0)
     return os.waitstatus_to_exitcode(status) & 0xFF
+
+
+def open_groups():
+    """The host's cgroups, for the keeper alone, who lifts the quota of a run that it ends; None where there are none."""
+    try:
+        return os.open("/sys/fs/cgroup", os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return None
 
 
 def leave_user_namespace(settings, control):

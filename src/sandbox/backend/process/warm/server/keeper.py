@@ -50,7 +50,8 @@ class Run:
 
 
 class Keeper:
-    def __init__(self, control, settings, supervisor, sources):
+    def __init__(self, control, settings, supervisor, groups, sources):
+        self.groups = groups
         self.control = control
         self.settings = settings
         self.supervisor = supervisor
@@ -113,7 +114,22 @@ class Keeper:
             if run.deadline is not None and run.deadline <= now:
                 run.deadline = None
                 run.timed_out = True
+                self.lift_quota(run)
                 kernel.kill_by_pidfd(run.init, signal.SIGKILL)
+
+    def lift_quota(self, run):
+        """A throttled tree dies slowly. The supervisor does the same where it is not stuck."""
+        if self.groups is None:
+            return
+        for path, text in run.order["lift"]:
+            try:
+                descriptor = os.open(path, os.O_WRONLY, dir_fd=self.groups)
+                try:
+                    os.write(descriptor, text.encode())
+                finally:
+                    os.close(descriptor)
+            except OSError:
+                pass  # The group is gone already: so is what was in it.
 
     # The life of a run
 
@@ -236,13 +252,13 @@ def become_template(control, supervisor, settings, sources):
         os._exit(1)
 
 
-def main(control, supervisor, settings):
+def main(control, supervisor, groups, settings):
     """Never returns."""
     try:
         kernel.die_with_parent(0)
         sources = read_sources()
         root.build(settings["mounts"], settings["folders"])
-        keeper = Keeper(control, settings, supervisor, sources)
+        keeper = Keeper(control, settings, supervisor, groups, sources)
         keeper.start_template()
         control.send({"event": "started"})
         keeper.serve()
