@@ -109,6 +109,6 @@ if [ "$mode" = session ]; then run_session; else run_once; fi
 `.replaceAll("@{", "${");
 
 /** Read by the code's shell before the code. */
-export const bashBefore = String.raw`unset BASH_ENV
+export const bashBefore = `unset BASH_ENV
 trap '[ -n "@{result+set}" ] && printf %s "@{result[*]}" >/tmp/.result' EXIT
 `.replaceAll("@{", "${");

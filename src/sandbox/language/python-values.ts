@@ -3,7 +3,7 @@
  * Series a record by its labels (an array where its labels are mere positions), NumPy arrays become arrays, integers
  * that JSON's readers would round become text, what is not finite becomes null.
  */
-export const pythonValues = String.raw`# --- values as JSON ---------------------------------------------------------------------------------------------------
+export const pythonValues = `# --- values as JSON ---------------------------------------------------------------------------------------------------
 
 
 class NoData(Exception):
