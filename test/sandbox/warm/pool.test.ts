@@ -1,0 +1,176 @@
+/** The shelves of spares, over a launcher whose sandboxes are made, die and are disposed of by hand. */
+import { describe, expect, test, vi } from "vitest";
+import type { LaunchedSandbox, SandboxExit, SandboxLauncher } from "#src/sandbox/backend/process/launched.js";
+import { WarmPool } from "#src/sandbox/backend/process/warm/pool.js";
+import type { LaunchRecipe } from "#src/sandbox/recipe.js";
+
+class ScriptedLauncher implements SandboxLauncher {
+  readonly launched: { readonly key: string; readonly sandbox: LaunchedSandbox; die(): void; disposed: boolean }[] = [];
+  /** Launches that wait for `finish`, where `held` is set. */
+  readonly waiting: (() => void)[] = [];
+  held = false;
+  failures = 0;
+  closed = false;
+
+  async launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+    if (this.held) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.failures > 0) {
+      this.failures--;
+      throw new Error("refused");
+    }
+    let die!: (exit: SandboxExit) => void;
+    const exited = new Promise<SandboxExit>((resolve) => {
+      die = resolve;
+    });
+    const entry = {
+      key: recipe.key,
+      die: () => die({ exitCode: 0, signal: null }),
+      disposed: false,
+    } as never as (typeof this.launched)[number];
+    const sandbox = {
+      warm: false,
+      enforcement: [],
+      exited,
+      dispose: async () => {
+        entry.disposed = true;
+        entry.die();
+      },
+      // biome-ignore lint/suspicious/noExplicitAny: the pool hands the rest on and looks at nothing of it
+    } as any as LaunchedSandbox;
+    Object.assign(entry, { sandbox });
+    this.launched.push(entry);
+    return sandbox;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  living(key?: string): number {
+    return this.launched.filter((entry) => !entry.disposed && (key === undefined || entry.key === key)).length;
+  }
+}
+
+const recipe = (key: string) => ({ key }) as LaunchRecipe;
+const options = { spares: 2, maximumSpares: 4, idleMs: 60_000 };
+
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(50);
+}
+
+describe("a pool of spares", () => {
+  test("the first launch makes one; the next ones find spares, each of them once", async () => {
+    vi.useFakeTimers();
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, options);
+    expect((await pool.launch(recipe("a"))).warm).toBe(false);
+    await settle();
+    expect(launcher.launched).toHaveLength(3);
+    const [second, third] = [await pool.launch(recipe("a")), await pool.launch(recipe("a"))];
+    expect([second.warm, third.warm]).toEqual([true, true]);
+    expect(second.exited).toBe(launcher.launched[1]!.sandbox.exited);
+    expect(third.exited).toBe(launcher.launched[2]!.sandbox.exited);
+    await settle();
+    expect(launcher.launched).toHaveLength(5);
+    await pool.close();
+    expect(launcher.closed).toBe(true);
+    // Those that were handed out are their users' to end; the spares are ended.
+    expect(launcher.launched.map((entry) => entry.disposed)).toEqual([false, false, false, true, true]);
+    vi.useRealTimers();
+  });
+
+  test("a spare that died while it waited is never handed out", async () => {
+    vi.useFakeTimers();
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, options);
+    await pool.launch(recipe("a"));
+    await settle();
+    launcher.launched[1]!.die();
+    await settle();
+    expect((await pool.launch(recipe("a"))).exited).toBe(launcher.launched[2]!.sandbox.exited);
+    expect(launcher.launched[1]!.disposed).toBe(true);
+    await pool.close();
+    vi.useRealTimers();
+  });
+
+  test("the kind used longest ago gives up its spares where there are too many", async () => {
+    vi.useFakeTimers();
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, options);
+    for (const key of ["a", "b", "c"]) {
+      launcher.launched.length = launcher.launched.filter((entry) => !entry.disposed).length;
+      await pool.launch(recipe(key));
+      await settle();
+    }
+    expect(pool.spareCount).toBeLessThanOrEqual(options.maximumSpares);
+    expect((await pool.launch(recipe("c"))).warm).toBe(true);
+    expect((await pool.launch(recipe("b"))).warm).toBe(true);
+    expect((await pool.launch(recipe("a"))).warm).toBe(false);
+    await pool.close();
+    vi.useRealTimers();
+  });
+
+  test("a kind that nobody asks for gives up its spares after a while", async () => {
+    vi.useFakeTimers();
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, options);
+    await pool.launch(recipe("a"));
+    await settle();
+    expect(pool.spareCount).toBe(2);
+    await vi.advanceTimersByTimeAsync(options.idleMs);
+    expect(pool.spareCount).toBe(0);
+    expect(launcher.living()).toBe(1);
+    await pool.close();
+    vi.useRealTimers();
+  });
+
+  test("a launch waits for a spare in the making, and makes its own where that fails", async () => {
+    vi.useFakeTimers();
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, options);
+    await pool.launch(recipe("a"));
+    launcher.held = true;
+    await settle();
+    expect(launcher.waiting).toHaveLength(2);
+    const launching = pool.launch(recipe("a"));
+    launcher.failures = 2;
+    launcher.held = false;
+    for (const finish of launcher.waiting.splice(0)) finish();
+    expect((await launching).warm).toBe(false);
+    await pool.close();
+    vi.useRealTimers();
+  });
+
+  test("what fails is told to whoever launches", async () => {
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, options);
+    launcher.failures = 1;
+    await expect(pool.launch(recipe("a"))).rejects.toThrow("refused");
+    await pool.close();
+  });
+
+  test("without spares nothing is ever started ahead", async () => {
+    vi.useFakeTimers();
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, { ...options, spares: 0 });
+    await pool.launch(recipe("a"));
+    await settle();
+    expect(launcher.launched).toHaveLength(1);
+    await pool.close();
+    vi.useRealTimers();
+  });
+
+  test("a spare that comes after the close is ended too", async () => {
+    vi.useFakeTimers();
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, options);
+    await pool.launch(recipe("a"));
+    launcher.held = true;
+    await settle();
+    const closing = pool.close();
+    for (const finish of launcher.waiting.splice(0)) finish();
+    await closing;
+    expect(launcher.launched.slice(1).every((entry) => entry.disposed)).toBe(true);
+    vi.useRealTimers();
+  });
+});
