@@ -109,8 +109,9 @@ shift
   exec 3>&- 5<&- 6>&- 7>&- 8<&-
   wait $!
   echo "exit $?" >&4
-  # With this process all others here would end, and what they printed last may still be on its way.
-  exec sleep infinity 4>&-
+  # With this process all others here would end, and what they printed last may still be on its way. It ends with the
+  # keeper, however that ends.
+  exec /usr/bin/setpriv --pdeathsig KILL -- sleep infinity 4>&-
 } &
 init=$!
 echo "init $init" >&4
