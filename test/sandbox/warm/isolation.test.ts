@@ -235,6 +235,14 @@ result = {name: importlib.util.find_spec(name) is not None for name in ("numpy",
     expect(await worthOf(look)).toEqual({ numpy: true, pandas: false, matplotlib: false, json: true, requests: false });
   });
 
+  test("a file that comes with the job hides a module that was imported ahead", async () => {
+    const code = "import statistics, json, os\nresult = [statistics.own, json.dumps(1), os.path.sep]";
+    const files = { "statistics.py": "own = 'mine'", "json/__init__.py": "def dumps(x): return 'mine too'" };
+    const result = await executor.executeCode(code, { language: "python", files });
+    expect(result.value, result.stderr).toEqual(["mine", "mine too", "/"]);
+    expect(await worthOf("import statistics\nresult = statistics.mean([1, 3])")).toBe(2);
+  });
+
   test("the end of the interpreter is seen by the code", async () => {
     const code = `
 import atexit, threading, time

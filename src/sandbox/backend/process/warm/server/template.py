@@ -6,6 +6,7 @@ there. It takes orders from the keeper alone.
 
 import sys
 
+FRESH = frozenset(sys.modules)
 sys.path.insert(0, "/tmp")
 
 import fcntl  # noqa: E402
@@ -212,6 +213,7 @@ def main():
     if threaded is not None:
         os._exit(0)
     driver = load_driver(settings)
+    run.prefer_given_files(driver, FRESH)
     sys.stdout.flush()
     sys.stderr.flush()
     gc.collect()
