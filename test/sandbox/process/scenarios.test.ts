@@ -68,11 +68,30 @@ describe("a supervisor", () => {
   });
 
   test("that ends in the middle of a run leaves nothing", async () => {
-    const child = startSupervisor(
-      `${sleeper}\nsetInterval(() => {}, 1000); process.stdin; setTimeout(() => process.exit(0), 1500);`,
-    );
+    const child = startSupervisor(sleeper.replace('console.log("up")', "process.exit(0)"));
     await exitOf(child);
     expect(await untilNothing(() => remainsOf(child.pid!))).toEqual([]);
+  });
+
+  test("whose keeper is killed fails the run, and leaves nothing of it", async () => {
+    const child = startSupervisor(
+      `const executor = new ProcessSandboxExecutor({ timeLimit: 60, warm: false });
+       const run = await executor.executeCode("import time\\nprint('up', flush=True)\\ntime.sleep(60)", { onStdout: () => console.log("up") });
+       console.log("verdict " + run.verdict);
+       setInterval(() => {}, 1000);`,
+    );
+    await lineOf(child, /up/);
+    const verdict = lineOf(child, /verdict/);
+    // The keeper is the parent of the init; both have the launcher's script in their command lines.
+    const [keeper] = remainsOf(child.pid!)
+      .filter(isKeeper)
+      .map(Number)
+      .sort((left, right) => left - right);
+    process.kill(keeper!, "SIGKILL");
+    expect(await verdict).toMatch(/verdict (sandbox-failure|killed)/);
+    expect(await untilNothing(() => remainsOf(child.pid!).filter((remain) => /^\d+$/.test(remain)))).toEqual([]);
+    child.kill("SIGKILL");
+    await exitOf(child);
   });
 
   test("that stalls does not lengthen a run", async () => {
@@ -91,6 +110,14 @@ describe("a supervisor", () => {
     await exitOf(child);
   });
 });
+
+function isKeeper(pid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("scratch=$1 disk=$2");
+  } catch {
+    return false;
+  }
+}
 
 function isDriver(pid: string): boolean {
   try {
