@@ -5,38 +5,22 @@
  * namespaces there, and then the run itself is forked and waits likewise. Only then does the run lock itself in and
  * boot its driver. All of this is done ahead, for a spare.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { constants, openSync, writeFileSync } from "node:fs";
-import type { Socket } from "node:net";
-import type { Duplex, Readable } from "node:stream";
-import { fileURLToPath } from "node:url";
+import { constants, openSync } from "node:fs";
 import { OrchestratorError } from "../../../../model/error.js";
-import { ChannelListener } from "./channel-listener.js";
 import { ForkedRun, openPipe, type RunEvent } from "./forked-run.js";
-import { LineMessages } from "./line-messages.js";
 import { outerPidOfChild } from "./namespace-pids.js";
 import type { ForkOrder, ServerPlan } from "./server-plan.js";
-
-type ServerEvent =
-  | { readonly event: "unshared" | "started" }
-  | { readonly event: "keeper"; readonly pid: number }
-  | { readonly event: "broken"; readonly message: string }
-  | {
-      readonly event: "preloaded";
-      readonly skipped: Readonly<Record<string, string>>;
-      readonly threaded: string | null;
-    };
+import { ServerProcess } from "./server-process.js";
 
 /** A module that cannot be imported ahead, by name, with the reason. */
 export type SkippedModules = Readonly<Record<string, string>>;
 
-const folder = fileURLToPath(new URL("./server/", import.meta.url));
 /** The template is the first child of the keeper, which is the first of its pid namespace. */
 const templateInnerPid = 2;
+/** Under the smallest CPU quota a fork takes a few seconds. */
+const forkDeadlineMs = 30_000;
 /** Where a run's init holds its folders; see `server/init.py`. */
 const scratchDescriptor = 3;
-const startDeadlineMs = 60_000;
-const longestStderr = 8192;
 
 export class ForkServer {
   /** Modules that its template could not import ahead; runs import them themselves, or fail to, as they would cold. */
@@ -107,6 +91,8 @@ export class ForkServer {
     const run = new ForkedRun(++this.forks);
     const channel = this.#process.listener.expect(run.id);
     this.#runs.set(run.id, run);
+    const late = `it was not ready after ${forkDeadlineMs / 1000} s`;
+    const timer = setTimeout(() => run.fail(late), forkDeadlineMs).unref();
     try {
       if (!this.alive) run.fail("its fork server has ended");
       this.#process.send({ op: "prepare", id: run.id, secret: channel.secret, ...order });
@@ -129,6 +115,8 @@ export class ForkServer {
       await run.gone.reached;
       run.closeEnds();
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -183,134 +171,4 @@ function openEnds(initPid: number, runPid: number) {
     stderr: openPipe(open(`/proc/${runPid}/fd/2`, O_RDONLY), "read"),
     scratch,
   };
-}
-
-/** The server's processes and the line to them. */
-class ServerProcess {
-  keeperPid = 0;
-  alive = true;
-  onRunEvent: (event: RunEvent) => void = () => {};
-  readonly listener: ChannelListener;
-  readonly ended: Promise<string>;
-  readonly preloaded: Promise<ServerEvent & { event: "preloaded" }>;
-  readonly #child: ChildProcess;
-  readonly #line: LineMessages<ServerEvent | RunEvent>;
-  readonly #plan: ServerPlan;
-  #words = "";
-  #reason = "";
-  #onPreloaded!: (event: ServerEvent & { event: "preloaded" }) => void;
-
-  static async start(plan: ServerPlan, place: (pid: number) => void): Promise<ServerProcess> {
-    const listener = await ChannelListener.open();
-    const server = new ServerProcess(plan, listener, place);
-    const timer = setTimeout(() => server.killNow(), startDeadlineMs);
-    try {
-      const failure = server.ended.then((message) => {
-        throw new OrchestratorError("SANDBOX_FAILURE", `failed to start a fork server: ${message}`);
-      });
-      await Promise.race([server.preloaded, failure]);
-      return server;
-    } finally {
-      clearTimeout(timer);
-      listener.forgetName();
-    }
-  }
-
-  private constructor(plan: ServerPlan, listener: ChannelListener, place: (pid: number) => void) {
-    this.#plan = plan;
-    this.listener = listener;
-    this.preloaded = new Promise((resolve) => {
-      this.#onPreloaded = resolve;
-    });
-    // No site, so that nothing of the host's packages runs before the host is left behind.
-    this.#child = spawn(plan.interpreter, ["-I", "-S", "-B", "boot.py"], {
-      cwd: folder,
-      env: {},
-      stdio: ["ignore", "ignore", "pipe", "pipe"],
-    });
-    this.ended = new Promise((resolve) => {
-      this.#child.once("error", (error) => resolve(this.#end(error.message)));
-      this.#child.once("exit", (code, signal) => resolve(this.#end(`it ended with ${signal ?? `code ${code}`}`)));
-    });
-    const stderr = this.#child.stderr as Readable;
-    stderr.setEncoding("utf8").on("data", (text: string) => {
-      this.#words = (this.#words + text).slice(-longestStderr);
-    });
-    this.#line = new LineMessages(this.#child.stdio[3] as Duplex, (message) => this.#hear(message));
-    // Spares and their server keep no program running that has nothing else to do.
-    this.#child.unref();
-    (this.#child.stderr as Socket).unref();
-    this.setBusy(false);
-    if (this.#child.pid === undefined) return;
-    try {
-      place(this.#child.pid);
-      const { interpreter: _, uids, ...settings } = plan;
-      this.#line.send({ ...settings, socket: listener.path, mapped: uids !== undefined });
-    } catch (error) {
-      this.#reason = (error as Error).message;
-      this.killNow();
-    }
-  }
-
-  send(message: object): void {
-    this.#line.send(message);
-  }
-
-  /** Whether this keeps the event loop running. */
-  setBusy(busy: boolean): void {
-    const line = this.#child.stdio[3] as Socket;
-    if (line.destroyed) return; // A socket without a handle would wait for one.
-    if (busy) line.ref();
-    else line.unref();
-  }
-
-  killNow(): void {
-    if (this.alive) this.#child.kill("SIGKILL");
-  }
-
-  async close(): Promise<void> {
-    this.killNow();
-    await this.ended;
-  }
-
-  #hear(message: ServerEvent | RunEvent): void {
-    switch (message.event) {
-      case "unshared":
-        this.#mapUsers();
-        break;
-      case "keeper":
-        this.keeperPid = message.pid;
-        break;
-      case "started":
-        break;
-      case "preloaded":
-        this.#onPreloaded(message);
-        break;
-      case "broken":
-        this.#reason = message.message;
-        break;
-      default:
-        this.onRunEvent(message);
-    }
-  }
-
-  /** Only who has the right to a range of users may give it to a user namespace, and not from inside of it. */
-  #mapUsers(): void {
-    const { first, count } = this.#plan.uids!;
-    try {
-      for (const name of ["gid_map", "uid_map"])
-        writeFileSync(`/proc/${this.#child.pid}/${name}`, `${first} ${first} ${count}\n`);
-      this.send({ op: "mapped" });
-    } catch (error) {
-      this.#reason = `the users of the runs could not be mapped: ${(error as Error).message}`;
-      this.killNow();
-    }
-  }
-
-  #end(message: string): string {
-    this.alive = false;
-    this.listener.close();
-    const words = [this.#reason, this.#words.trim()].filter((text) => text !== "").join(": ");
-    return words === "" ? message : `${message}: ${words}`;
-  }
 }
