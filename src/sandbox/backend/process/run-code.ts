@@ -6,6 +6,7 @@
  *              -> everything in the sandbox is killed -> files are collected -> the sandbox is given back -> result
  */
 import { statfsSync } from "node:fs";
+import type { Readable } from "node:stream";
 import { SandboxCodeError, type SandboxExecutionResult, type SandboxVerdict } from "../../../model/sandbox.js";
 import { parseBoundedJson } from "../../channel/bounded-json.js";
 import { FrameReader } from "../../channel/frame-reader.js";
@@ -129,7 +130,7 @@ class CodeRun {
     try {
       if (this.#ended === undefined) this.#send(left);
       const early = await Promise.race([this.#sandbox.exited, this.#stopped, this.#finished.then(() => "finished")]);
-      if (early !== undefined) await this.#drain();
+      if (early !== undefined) await this.#drain(early === "finished");
       this.goesOn = early === "finished" && this.#ended === undefined;
     } finally {
       clearTimeout(timer);
@@ -174,12 +175,14 @@ class CodeRun {
   }
 
   /** Whoever held the pipes is dead or about to be; what they wrote is still on its way. */
-  async #drain(): Promise<void> {
+  async #drain(goesOn: boolean): Promise<void> {
+    // The end may be told before what was reported last has been read. A session's driver says itself that it is done.
+    const reported = goesOn ? undefined : endOf(this.#sandbox.channel.output);
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise((resolve) => {
       timer = setTimeout(resolve, drainMs);
     });
-    await Promise.race([this.#output.ended, patience, this.#stopped]);
+    await Promise.race([Promise.all([this.#output.ended, reported]), patience, this.#stopped]);
     clearTimeout(timer);
   }
 
@@ -315,6 +318,14 @@ function isFull(scratch: number): boolean {
   } catch {
     return false;
   }
+}
+
+function endOf(stream: Readable): Promise<void> {
+  if (stream.readableEnded || stream.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    stream.once("end", resolve);
+    stream.once("close", resolve);
+  });
 }
 
 function lastLine(text: string): string {
