@@ -21,7 +21,6 @@ export interface Footprint {
   readonly mounts: string;
   readonly folders: readonly string[];
   readonly descriptors: number;
-  readonly residentBytes: number;
 }
 
 const usersPerBlock = 4096;
@@ -101,7 +100,6 @@ export function footprint(): Footprint {
     mounts: readFileSync("/proc/self/mountinfo", "latin1"),
     folders,
     descriptors: readdirSync("/proc/self/fd").length,
-    residentBytes: process.memoryUsage.rss(),
   };
 }
 

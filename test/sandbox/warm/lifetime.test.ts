@@ -42,7 +42,7 @@ console.log("done");
   await done;
   const before = descendantsOf(child.pid!);
   expect(await exitOf(child)).toEqual({ code: 0, signal: null });
-  await expect.poll(() => before.filter(isRunning), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => before.filter(isRunning), { timeout: 45_000 }).toEqual([]);
 });
 
 test("close leaves no process, no group and no descriptor", async () => {
