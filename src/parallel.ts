@@ -29,6 +29,7 @@ export {
   type TaskHandle,
 } from "./model/graph.js";
 export type {
+  AttemptFacts,
   ExecutionResult,
   FailureReason,
   FailureResult,

@@ -3,7 +3,7 @@
  * counts once: after the end of its attempt nothing that comes is taken.
  */
 import { asError, OrchestratorError } from "../model/error.js";
-import type { FailureReason, ResourceUsage } from "../model/result.js";
+import type { AttemptFacts, FailureReason, ResourceUsage } from "../model/result.js";
 import type { DescribedWork, Inputs } from "../model/work.js";
 import type { AttemptControl, AttemptFailure, AttemptListener, AttemptRequest, Runner } from "../port/runner.js";
 
@@ -16,6 +16,8 @@ export interface DescribedListener {
   describedStopped(task: number, attempt: number): void;
   /** Called before every end of an attempt that has run. */
   describedRan(task: number, workerId: string, usage: ResourceUsage | undefined): void;
+  /** How the task's present attempt is served. */
+  describedNoted(task: number, facts: AttemptFacts): void;
   progressed(task: number, attempt: number, value: unknown): void;
   logged(task: number, attempt: number, stream: "stdout" | "stderr" | "log", text: string): void;
 }
@@ -131,6 +133,10 @@ class Report implements AttemptListener {
 
   log(stream: "stdout" | "stderr" | "log", text: string): void {
     if (!this.over) this.#listener.logged(this.#task, this.#attempt, stream, text);
+  }
+
+  noted(facts: AttemptFacts): void {
+    if (!this.over) this.#listener.describedNoted(this.#task, facts);
   }
 
   succeeded(output: unknown, usage?: ResourceUsage): void {

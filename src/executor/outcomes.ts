@@ -9,7 +9,14 @@ import { isEnd, statusOf, TaskState } from "../core/task-state.js";
 import type { TaskTable } from "../core/task-table.js";
 import { OrchestratorError } from "../model/error.js";
 import { isHandle, type TaskHandle } from "../model/graph.js";
-import type { ExecutionResult, FailureReason, FailureResult, ResourceUsage, TaskStatus } from "../model/result.js";
+import type {
+  AttemptFacts,
+  ExecutionResult,
+  FailureReason,
+  FailureResult,
+  ResourceUsage,
+  TaskStatus,
+} from "../model/result.js";
 import { formatDurationMs } from "../model/units.js";
 
 /** How an attempt failed, as its runner told it. */
@@ -25,6 +32,8 @@ export class Outcomes {
   readonly #reasons = new Map<number, EndReason>();
   readonly #workers = new Map<number, string>();
   readonly #usage = new Map<number, ResourceUsage>();
+  /** Of attempts that have not been reported as ended. */
+  readonly #facts = new Map<number, AttemptFacts>();
   readonly #failures = new Map<number, FailureResult>();
   readonly #table: TaskTable;
   readonly #idOf: (task: number) => string;
@@ -42,6 +51,22 @@ export class Outcomes {
     if (usage !== undefined) this.#usage.set(task, usage);
   }
 
+  noted(task: number, facts: AttemptFacts): void {
+    this.#facts.set(task, { ...this.#facts.get(task), ...facts });
+  }
+
+  /** What was noted of the task's attempt, once. */
+  takeFacts(task: number): AttemptFacts | undefined {
+    if (this.#facts.size === 0) return undefined;
+    const facts = this.#facts.get(task);
+    this.#facts.delete(task);
+    return facts;
+  }
+
+  usageOf(task: number): ResourceUsage | undefined {
+    return this.#usage.size === 0 ? undefined : this.#usage.get(task);
+  }
+
   ended(task: number, reason: EndReason | undefined): void {
     if (reason !== undefined) this.#reasons.set(task, reason);
   }
@@ -52,6 +77,7 @@ export class Outcomes {
     this.#reasons.delete(task);
     this.#workers.delete(task);
     this.#usage.delete(task);
+    this.#facts.delete(task);
     this.#failures.delete(task);
   }
 
@@ -89,7 +115,7 @@ export class Outcomes {
   // Written out, because spreading would cost more than all else about a result.
   #success(task: number): ExecutionResult {
     const table = this.#table;
-    const usage = this.#usage.size === 0 ? undefined : this.#usage.get(task);
+    const usage = this.usageOf(task);
     const startedAt = table.startedAt[task]!;
     const firstStartedAt = this.#firstStart(task, startedAt);
     const endedAt = table.endedAt[task]!;

@@ -4,7 +4,7 @@ import type { Demand } from "../core/plan.js";
 import { isEnd } from "../core/task-state.js";
 import type { SpawnedTasks, SpawnOptions } from "../model/context.js";
 import { asError, OrchestratorError } from "../model/error.js";
-import type { ExecutionResult, ResourceUsage } from "../model/result.js";
+import type { AttemptFacts, ExecutionResult, ResourceUsage } from "../model/result.js";
 import type { ConditionContext, Task } from "../model/task.js";
 import type { DeferredWork, DescribedWork, Inputs, TaskFunction } from "../model/work.js";
 import type { AttemptFailure } from "../port/runner.js";
@@ -166,6 +166,10 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
 
   describedRan(task: number, workerId: string, usage: ResourceUsage | undefined): void {
     this.#run.outcomes.ran(task, workerId, usage);
+  }
+
+  describedNoted(task: number, facts: AttemptFacts): void {
+    if (this.#run.reporter.observed) this.#run.outcomes.noted(task, facts);
   }
 
   describedSucceeded(task: number, attempt: number, output: unknown): void {

@@ -122,12 +122,16 @@ export class RunReporter {
   }
 
   #attemptEnded(task: number, at: number, end: EndOfAttempt): void {
+    const facts = this.#outcomes.takeFacts(task);
+    const usage = this.#outcomes.usageOf(task);
     this.#events.emit({
       type: "attempt-ended",
       at,
       ...this.#named(task),
       workerId: this.#outcomes.workerOf(task),
       ...end,
+      ...(facts === undefined ? undefined : { facts }),
+      ...(usage === undefined ? undefined : { resourceUsage: usage }),
     });
   }
 

@@ -3,7 +3,7 @@
  * nothing else. Every event carries when it happened (`at`, milliseconds since the epoch) and its place in the run
  * (`sequence`, from 0 without a gap).
  */
-import type { ExecutionResult, FailureReason, TaskStatus } from "./result.js";
+import type { AttemptFacts, ExecutionResult, FailureReason, ResourceUsage, TaskStatus } from "./result.js";
 
 interface EventBase {
   readonly sequence: number;
@@ -74,6 +74,10 @@ export interface AttemptEndedEvent extends AttemptLevel {
   readonly reason?: FailureReason;
   /** When the next attempt may start, milliseconds since the epoch; absent where there is none. */
   readonly retryAt?: number;
+  /** What the attempt used, for itself alone, where its runner can tell. */
+  readonly resourceUsage?: ResourceUsage;
+  /** How the attempt was served, where its runner has something to tell. */
+  readonly facts?: AttemptFacts;
 }
 
 /** The task waits for tasks that it added, and holds neither slot nor resources meanwhile. */

@@ -42,6 +42,18 @@ export interface ResourceUsage {
   readonly peakBytes?: number;
 }
 
+/** How an attempt was served, where its runner has something to tell; a field is absent where nothing of the kind took part. */
+export interface AttemptFacts {
+  /** What the cache did: gave a value (`"stale"` where it was past its time), joined the same key that was running, or had nothing. */
+  readonly cache?: "hit" | "stale" | "joined" | "miss";
+  /** The batch that the attempt was part of: its key, how many items it had, and the most it could have had. */
+  readonly batch?: { readonly key: string; readonly size: number; readonly limit: number };
+  /** The sandbox that ran the code: `"process"`, `"docker"` or `"vm"`, and whether one stood ready. */
+  readonly sandbox?: { readonly backend: string; readonly start: "warm" | "cold" };
+  /** The machine that the attempt ran on, where that is another one. */
+  readonly host?: string;
+}
+
 interface ResultBase {
   readonly taskId: string;
   /** Attempts that were started; 0 for a task that never ran. */

@@ -1,12 +1,12 @@
 /**
  * The port to whatever carries out attempts. A runner is given one attempt, and reports to its listener:
  *
- *     start() -> started()? -> (progress() | log())* -> exactly one of succeeded(), failed(), lost(), stopped()
+ *     start() -> started()? -> (progress() | log() | noted())* -> exactly one of succeeded(), failed(), lost(), stopped()
  *
  * After `abort` the runner stops the attempt by whatever force it has and then reports an end, `stopped` where there is
  * nothing else to say. Resources of the attempt are given back at that report and not before, so it must be true.
  */
-import type { FailureReason, ResourceUsage } from "../model/result.js";
+import type { AttemptFacts, FailureReason, ResourceUsage } from "../model/result.js";
 import type { DescribedWork, Inputs } from "../model/work.js";
 
 /** One attempt, as a runner is given it. */
@@ -33,6 +33,8 @@ export interface AttemptListener {
   started(workerId: string): void;
   progress(value: unknown): void;
   log(stream: "stdout" | "stderr" | "log", text: string): void;
+  /** How the attempt is served, for whoever watches. Before its end; fields of a later call replace those of an earlier one. */
+  noted(facts: AttemptFacts): void;
   succeeded(output: unknown, usage?: ResourceUsage): void;
   /** The attempt itself failed. `retryable: false` where another try cannot help. */
   failed(failure: AttemptFailure): void;

@@ -69,6 +69,7 @@ export class SandboxRunner implements Runner {
       stdout.end();
       stderr.end();
       this.#noteEnforcement(result);
+      listener.noted({ sandbox: { backend: result.backend, start: result.warm ? "warm" : "cold" } });
       if (signal.aborted) listener.stopped(result.resourceUsage);
       else if (result.success)
         listener.succeeded(output === "result" ? result : outputOf(result), result.resourceUsage);

@@ -7,6 +7,7 @@ import {
   ExecutionMode,
   InvalidGraphError,
   ParallelExecutor,
+  type RunEvent,
   subprocess,
   type Task,
   TaskGraph,
@@ -138,6 +139,19 @@ describe.runIf(present("bubblewrap"))("code", () => {
     expect(results.get(broken)).toMatchObject({ status: "failed", reason: { kind: "sandbox", verdict: "error" } });
     expect(results.get(broken).error?.name).toBe("ZeroDivisionError");
     expect(results.get(slow)).toMatchObject({ status: "timed-out" });
+  });
+
+  test("tells at each attempt's end what it used and how its sandbox started", async () => {
+    const run = executor.run([{ id: "a", run: code("bash", "echo 1") }]);
+    const ends: RunEvent[] = [];
+    for await (const event of run) if (event.type === "attempt-ended") ends.push(event);
+    expect(ends).toMatchObject([
+      {
+        outcome: "succeeded",
+        facts: { sandbox: { backend: "process", start: expect.stringMatching(/^(warm|cold)$/) } },
+        resourceUsage: { cpuSeconds: expect.any(Number) },
+      },
+    ]);
   });
 
   test("is all that mode sandboxed runs", async () => {

@@ -64,6 +64,7 @@ export function attempt(
     },
     progress: (value) => void story.push(`progress ${JSON.stringify(value)}`),
     log: (stream, text) => void story.push(`${stream} ${text}`),
+    noted: (facts) => void story.push(`noted ${JSON.stringify(facts)}`),
     succeeded: (output, usage) => over({ end: "succeeded", output, usage }),
     failed: ({ error, reason, retryable, usage }) => over({ end: "failed", error, reason, retryable, usage }),
     lost: (error) => over({ end: "lost", error }),

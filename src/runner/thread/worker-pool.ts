@@ -109,6 +109,7 @@ class PoolCall implements AttemptListener {
   started(): void {}
   progress(): void {}
   log(): void {}
+  noted(): void {}
 
   succeeded(output: unknown): void {
     this.#release();
