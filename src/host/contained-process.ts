@@ -134,9 +134,23 @@ class SpawnedProcess implements ContainedProcess {
       this.#signalGroup("SIGTERM");
       await this.#emptied(graceMs);
     }
-    if (this.cgroup.pids().length === 0) return;
+    if (this.#isOver()) return;
     this.cgroup.kill();
+    this.#signalFirst("SIGKILL");
     await this.#emptied(10_000);
+  }
+
+  /** Right after the start, the first process is the launcher, which may not have entered the group yet. */
+  #signalFirst(signal: NodeJS.Signals): void {
+    if (!this.#isReaped()) this.child.kill(signal);
+  }
+
+  #isReaped(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  #isOver(): boolean {
+    return this.#isReaped() && this.cgroup!.pids().length === 0;
   }
 
   finish(graceMs: number): Promise<ContainedEnd> {
@@ -156,7 +170,9 @@ class SpawnedProcess implements ContainedProcess {
   }
 
   #signalGroup(signal: NodeJS.Signals): void {
-    for (const pid of this.cgroup!.pids()) {
+    const pids = this.cgroup!.pids();
+    if (!pids.includes(this.child.pid!)) this.#signalFirst(signal);
+    for (const pid of pids) {
       try {
         process.kill(pid, signal);
       } catch {
@@ -168,9 +184,8 @@ class SpawnedProcess implements ContainedProcess {
   /** Waits until the group is empty and the first process is reaped, or the time is over. */
   async #emptied(limitMs: number): Promise<void> {
     const deadline = performance.now() + limitMs;
-    const isGone = () => this.child.exitCode !== null || this.child.signalCode !== null;
     for (let waitMs = 1; performance.now() < deadline; waitMs = Math.min(waitMs * 2, 20)) {
-      if (this.cgroup!.pids().length === 0 && isGone()) return;
+      if (this.#isOver()) return;
       await delay(waitMs);
     }
   }

@@ -242,6 +242,19 @@ describe("the end of the tree", () => {
     expect(processesWith(marker)).toEqual([]);
   });
 
+  it.each(["abort", "close"])("comes with %s that is there before the command has entered its group", async (how) => {
+    for (let round = 0; round < 20; round++) {
+      const own = new CommandRunner();
+      const recorded = attempt(own, command(["sleep", "1000"], { killGrace: round % 2 }));
+      // A little later each time: somewhere on the way the launcher is not in its cgroup yet.
+      for (const end = performance.now() + round / 4; performance.now() < end; );
+      if (how === "abort") recorded.control.abort(new Error("enough"));
+      else await own.close();
+      expect((await recorded.ended).end).toBe("stopped");
+      await own.close();
+    }
+  });
+
   it("comes with close", async () => {
     const own = new CommandRunner();
     const marker = newMarker();
