@@ -107,18 +107,29 @@ function residentBytes(): number {
 
 const settleDeadlineMs = 10_000;
 
-/** The footprint once the spares that replace those used have been made, and it stays the same for a moment. */
+/**
+ * The footprint once the spares that replace those used have been made: the most of each that is seen until nothing has
+ * grown for two seconds. A spare that is on its way has descriptors before it has processes, and the other way round.
+ */
 async function fullShelves(): Promise<Footprint> {
-  const deadline = performance.now() + settleDeadlineMs;
-  let largest = footprint();
-  for (let same = 0; same < 20 && performance.now() < deadline; same++) {
+  const deadline = performance.now() + 3 * settleDeadlineMs;
+  const larger = <Item>(one: readonly Item[], other: readonly Item[]) => (other.length > one.length ? other : one);
+  let most = footprint();
+  for (let quietSince = performance.now(); performance.now() < Math.min(deadline, quietSince + 2000); ) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     const now = footprint();
-    if (now.cgroups.length <= largest.cgroups.length && now.processes.length <= largest.processes.length) continue;
-    largest = now;
-    same = 0;
+    const next = {
+      ...now,
+      processes: larger(most.processes, now.processes),
+      cgroups: larger(most.cgroups, now.cgroups),
+      descriptors: Math.max(now.descriptors, most.descriptors),
+    };
+    const grew =
+      next.processes !== most.processes || next.cgroups !== most.cgroups || next.descriptors > most.descriptors;
+    if (grew) quietSince = performance.now();
+    most = next;
   }
-  return largest;
+  return most;
 }
 
 /** The footprint as soon as it is no larger than at rest, or at the latest after a while. */
