@@ -38,7 +38,7 @@ export class RunFamily {
       this.#run.numbers.set(task.id, numbers[place]!);
     });
     const taskIds = tasks.map((task) => task.id);
-    if (reporter.observed) reporter.tasksAdded(parent, taskIds);
+    if (reporter.observed) reporter.tasksAdded(parent, tasks);
     this.#waits.whenEnded(numbers, group.release);
     const placed = definitions.map((definition) => ({ ...definition, remainingPath: base + definition.remainingPath }));
     // At once, so that the numbers are taken before another task adds some.

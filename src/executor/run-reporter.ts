@@ -1,7 +1,7 @@
 /** Makes the public events of a run out of what its parts tell. Callers ask `observed` first: nothing is made for nobody. */
 import { describeAmounts, type NamedLimits } from "../core/limits.js";
 import type { Scheduler } from "../core/scheduler.js";
-import type { AttemptEndedEvent } from "../model/event.js";
+import type { AttemptEndedEvent, GraphOutline } from "../model/event.js";
 import type { TaskStatus } from "../model/result.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
@@ -42,14 +42,20 @@ export class RunReporter {
 
   /** The kind of a task, for statistics. */
   nameOf(task: number): string {
-    const { id, name } = this.#tasks[task]!;
-    return name ?? /^[^[#:]+/.exec(id)?.[0] ?? id;
+    return kindOf(this.#tasks[task]!);
   }
 
   runStarted(at: number, graph: string): void {
     const all = this.#limits.names.map((_, resource) => resource);
     const limits = { slots: this.#limits.slots, ...describeAmounts(this.#limits, all, this.#limits.capacities) };
-    this.#events.emit({ type: "run-started", at, graph, taskCount: this.#tasks.length, limits });
+    this.#events.emit({
+      type: "run-started",
+      at,
+      graph,
+      taskCount: this.#tasks.length,
+      outline: this.#outline(),
+      limits,
+    });
   }
 
   cancelRequested(at: number, by: "caller" | "shutdown" | "fail-fast", message: string): void {
@@ -64,8 +70,10 @@ export class RunReporter {
     this.#events.emit({ type: "task-ready", at, ...this.#named(task) });
   }
 
-  tasksAdded(parent: number, taskIds: readonly string[]): void {
-    this.#events.emit({ type: "tasks-added", at: this.#clock.now(), ...this.#named(parent), taskIds });
+  tasksAdded(parent: number, tasks: readonly Task[]): void {
+    const taskIds = tasks.map((task) => task.id);
+    const added = tasks.map((task) => ({ name: kindOf(task), dependsOn: dependenciesOf(task) }));
+    this.#events.emit({ type: "tasks-added", at: this.#clock.now(), ...this.#named(parent), taskIds, added });
   }
 
   taskSuspended(task: number): void {
@@ -135,7 +143,26 @@ export class RunReporter {
     });
   }
 
+  #outline(): GraphOutline {
+    const { table } = this.#scheduler;
+    const size = this.#tasks.length;
+    return {
+      size,
+      taskId: (task) => this.#tasks[task]!.id,
+      name: (task) => this.nameOf(task),
+      dependencies: (task) => table.dependenciesOf(task),
+    };
+  }
+
   #named(task: number): { taskId: string; name: string } {
     return { taskId: this.#tasks[task]!.id, name: this.nameOf(task) };
   }
+}
+
+function kindOf({ id, name }: Task): string {
+  return name ?? /^[^[#:]+/.exec(id)?.[0] ?? id;
+}
+
+function dependenciesOf({ dependsOn = [], inputs = {} }: Task): string[] {
+  return [...new Set([...dependsOn, ...Object.values(inputs)])];
 }

@@ -26,10 +26,22 @@ interface AttemptLevel extends TaskLevel {
   readonly attempt: number;
 }
 
+/** The tasks of a run and what they depend on, by number from 0. Each look-up reads the run's own tables; nothing is copied. */
+export interface GraphOutline {
+  readonly size: number;
+  taskId(task: number): string;
+  /** Kind of task, as in `TaskOptions.name`. */
+  name(task: number): string;
+  /** Numbers of the tasks that it depends on. */
+  dependencies(task: number): ArrayLike<number>;
+}
+
 export interface RunStartedEvent extends RunLevel {
   readonly type: "run-started";
   readonly graph: string;
   readonly taskCount: number;
+  /** What the tasks are; absent where events come from a place that did not keep it. */
+  readonly outline?: GraphOutline;
   /** What attempts may hold at once: `slots`, `cpu` in cores, `memory` in bytes, and custom resources. */
   readonly limits: Readonly<Record<string, number>>;
 }
@@ -38,6 +50,8 @@ export interface RunStartedEvent extends RunLevel {
 export interface TasksAddedEvent extends TaskLevel {
   readonly type: "tasks-added";
   readonly taskIds: readonly string[];
+  /** Kind of each, and the ids of the tasks that it depends on, in the order of `taskIds`. */
+  readonly added?: readonly { readonly name: string; readonly dependsOn: readonly string[] }[];
 }
 
 /** All that the task waited for has ended (or its retry delay has): it starts as soon as the limits allow. */
