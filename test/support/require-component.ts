@@ -34,6 +34,7 @@ export const components = {
   tmux: { check: () => onPath("tmux"), remedy: setup },
   ps: { check: () => onPath("ps"), remedy: setup },
   git: { check: () => onPath("git"), remedy: setup },
+  redis: { check: () => onPath("redis-server"), remedy: setup },
   /** Recorded executions of scientific workflows, by WfCommons. */
   wfinstances: { check: () => existsSync(sharedData("wfinstances")), remedy: withData, optional: true },
   /** 164 Python problems with solutions and tests, by OpenAI. */
