@@ -24,6 +24,7 @@ export type ErrorCode =
   | "WORKER_EXITED"
   | "MODULE_NOT_LOADED"
   | "NOT_SERIALISABLE"
+  | "NOT_KEYABLE"
   | "OUTPUT_LIMIT"
   | "LOOP_LIMIT"
   | "CHILD_TASK_FAILED"
