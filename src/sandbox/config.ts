@@ -8,8 +8,10 @@ import {
   type SandboxConfig,
 } from "../model/sandbox.js";
 import { checkEnvironment } from "./environment.js";
-import { allowedDomainsProblems } from "./network/attachment.js";
-import { allowedPackagesProblems, packageFoldersProblems } from "./packages/index.js";
+// Not by way of the folders' doors: those load the proxy and the views, which a program that runs no code does without.
+import { allowedDomainsProblems } from "./network/domain-rule.js";
+import { allowedPackagesProblems } from "./packages/allowed-list.js";
+import { packageFoldersProblems } from "./packages/folders.js";
 
 /** A configuration with every question answered. */
 export interface ResolvedSandboxConfig {

@@ -36,13 +36,6 @@ export interface NetworkAttachment extends RecipePart {
   close(): Promise<void>;
 }
 
-/** Problems of `allowedDomains`, each with the entry's name. */
-export function allowedDomainsProblems(name: string, entries: readonly unknown[]): Problem[] {
-  const problems: Problem[] = [];
-  parseDomainRules(name, entries, problems);
-  return problems;
-}
-
 /**
  * Starts a proxy for one sandbox.
  *

@@ -55,3 +55,10 @@ export function matchesName(rule: DomainRule, name: string): boolean {
 export function describeRule(rule: DomainRule): string {
   return `${rule.wildcard ? "*." : ""}${rule.name}:${rule.port}`;
 }
+
+/** Problems of `allowedDomains`, each with the entry's name. */
+export function allowedDomainsProblems(name: string, entries: readonly unknown[]): Problem[] {
+  const problems: Problem[] = [];
+  parseDomainRules(name, entries, problems);
+  return problems;
+}

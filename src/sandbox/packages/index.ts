@@ -1,7 +1,6 @@
 /** Allowed packages: from a caller's list to what a sandbox shows. */
 import { existsSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, isAbsolute, join } from "node:path";
-import type { Problem } from "../../model/error.js";
+import { basename, dirname, join } from "node:path";
 import { type AllowedEntry, readAllowedPackages } from "./allowed-list.js";
 import { hasNpmPackage, resolveNpmView } from "./javascript/resolve.js";
 import { InstalledDistributions } from "./python/closure.js";
@@ -10,7 +9,6 @@ import { resolvePythonView } from "./python/resolve.js";
 import { checkReachable } from "./reachable.js";
 import type { PackageView } from "./view.js";
 
-export { allowedPackagesProblems } from "./allowed-list.js";
 export type { PackageBind, PackageView } from "./view.js";
 
 /** Languages that have packages. */
@@ -30,16 +28,6 @@ export interface PackageSources {
 const trustedForMs = 1000;
 const keptViews = 64;
 const systemNodeModules = [join(dirname(dirname(process.execPath)), "lib", "node_modules"), "/usr/share/nodejs"];
-
-/** The entries of `packageFolders` that are no absolute paths of directories. */
-export function packageFoldersProblems(name: string, entries: readonly unknown[]): Problem[] {
-  return entries.flatMap((entry, index) => {
-    const isPath = typeof entry === "string" && isAbsolute(entry) && !entry.includes("\0");
-    if (isPath && statSync(entry, { throwIfNoEntry: false })?.isDirectory() === true) return [];
-    const message = `takes the absolute path of a directory that exists, got ${JSON.stringify(entry)}`;
-    return [{ where: `${name}[${index}]`, message }];
-  });
-}
 
 /** Sources with the folders of a configuration: those called `node_modules` are JavaScript's, the others Python's. */
 export function sourcesWith(pythonInterpreter: string | undefined, folders: readonly string[]): PackageSources {

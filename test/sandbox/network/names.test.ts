@@ -2,8 +2,7 @@ import { networkInterfaces } from "node:os";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isPublicAddress } from "#src/sandbox/network/address.js";
-import { allowedDomainsProblems } from "#src/sandbox/network/attachment.js";
-import { matchesName, parseDomainRule } from "#src/sandbox/network/domain-rule.js";
+import { allowedDomainsProblems, matchesName, parseDomainRule } from "#src/sandbox/network/domain-rule.js";
 import { readAuthority, readHostName } from "#src/sandbox/network/host-name.js";
 
 describe("an allowed domain", () => {

@@ -1,11 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  allowedPackagesProblems,
-  PackageViews,
-  packageFoldersProblems,
-  sourcesWith,
-} from "#src/sandbox/packages/index.js";
+import { allowedPackagesProblems } from "#src/sandbox/packages/allowed-list.js";
+import { packageFoldersProblems } from "#src/sandbox/packages/folders.js";
+import { PackageViews, sourcesWith } from "#src/sandbox/packages/index.js";
 import { parseNpmRequirement } from "#src/sandbox/packages/javascript/requirement.js";
 import { normaliseName } from "#src/sandbox/packages/python/name.js";
 import { parseAllowedDistribution, parseRequirement } from "#src/sandbox/packages/python/requirement.js";

@@ -1,5 +1,5 @@
 /** A caller's entry for JavaScript: the name of an npm package and a semantic version range at most. */
-import { validRange } from "semver";
+import validRange from "semver/ranges/valid.js";
 
 export interface NpmRequirement {
   /** With its scope. */

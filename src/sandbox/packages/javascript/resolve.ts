@@ -8,7 +8,7 @@
  */
 import { readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { satisfies } from "semver";
+import satisfies from "semver/functions/satisfies.js";
 import { OrchestratorError } from "../../../model/error.js";
 import { plainBind, resolveBinds, viewDigest } from "../identity.js";
 import type { PackageView } from "../view.js";
