@@ -5,7 +5,7 @@ import { DemandReader } from "./limits.js";
 import type { Demand } from "./plan.js";
 import type { Policy } from "./policy.js";
 import { describeId, type ProblemList } from "./problem-list.js";
-import { checkTask, PolicyReader } from "./task-options.js";
+import { checkTask, PolicyReader, readDurationMs } from "./task-options.js";
 
 export class OptionReader {
   priority: Int32Array | undefined;
@@ -48,7 +48,7 @@ export class OptionReader {
       this.priority ??= new Int32Array(this.#count);
       this.priority[number] = task.priority;
     }
-    const durationMs = this.#policies.durationMs("expectedDuration", task.expectedDuration, report);
+    const durationMs = readDurationMs("expectedDuration", task.expectedDuration, report);
     if (durationMs !== undefined) {
       this.#durations ??= new Float64Array(this.#count).fill(-1);
       this.#durations[number] = durationMs;

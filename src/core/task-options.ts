@@ -103,12 +103,12 @@ export class PolicyReader {
   /** Index of the task's policy. */
   read(task: Task, report: Report): number {
     const { retries, trigger, when } = task;
-    const timeoutMs = this.durationMs("timeout", task.timeout, report, 1) ?? this.#defaults.timeoutMs;
+    const timeoutMs = readDurationMs("timeout", task.timeout, report, 1) ?? this.#defaults.timeoutMs;
     const policy: Policy = {
       ...this.#defaults,
       ...(retries === undefined ? undefined : readRetries(retries, this.#defaults, report)),
       timeoutMs,
-      totalTimeoutMs: this.durationMs("totalTimeout", task.totalTimeout, report, 1) ?? this.#defaults.totalTimeoutMs,
+      totalTimeoutMs: readDurationMs("totalTimeout", task.totalTimeout, report, 1) ?? this.#defaults.totalTimeoutMs,
       trigger: trigger === undefined ? this.#defaults.trigger : readTrigger(trigger, report),
       conditional: when !== undefined,
       reportsStart: typeof task.run !== "function",
@@ -121,19 +121,25 @@ export class PolicyReader {
     this.#known.set(key, index);
     return index;
   }
+}
 
-  durationMs(name: string, value: Duration | undefined, report: Report, minimumMs = 0): number | undefined {
-    if (value === undefined) return undefined;
-    if (value === Number.POSITIVE_INFINITY && minimumMs > 0) return value;
-    try {
-      const milliseconds = parseDurationMs(value);
-      if (milliseconds >= minimumMs) return milliseconds;
-      report(`${name}: takes at least ${minimumMs / 1000} seconds, got ${value}`);
-    } catch (error) {
-      report(`${name}: ${(error as Error).message}`);
-    }
-    return undefined;
+/** A duration option in milliseconds; `undefined` where it is absent or refused. "No limit" only where zero is refused too. */
+export function readDurationMs(
+  name: string,
+  value: Duration | undefined,
+  report: Report,
+  minimumMs = 0,
+): number | undefined {
+  if (value === undefined) return undefined;
+  if (value === Number.POSITIVE_INFINITY && minimumMs > 0) return value;
+  try {
+    const milliseconds = parseDurationMs(value);
+    if (milliseconds >= minimumMs) return milliseconds;
+    report(`${name}: takes at least ${minimumMs / 1000} seconds, got ${value}`);
+  } catch (error) {
+    report(`${name}: ${(error as Error).message}`);
   }
+  return undefined;
 }
 
 function keyOf(policy: Policy): string {
@@ -169,22 +175,13 @@ export function readRetries(retries: number | RetryPolicy, defaults: Policy, rep
     report(`retries.factor: takes a number from 1 to 100, got ${factor}`);
   if (typeof jitter !== "boolean") report(`retries.jitter: takes true or false, got ${JSON.stringify(jitter)}`);
   if (retryIf !== undefined && typeof retryIf !== "function") report("retries.retryIf: takes a function");
-  const delayMs = readDelay("retries.delay", retries.delay, defaults.delayMs, report);
+  const delayMs = readDurationMs("retries.delay", retries.delay, report) ?? defaults.delayMs;
+  const longest = Math.max(defaults.maxDelayMs, delayMs);
   return {
     maxAttempts: attempts,
     factor,
     jitter,
     delayMs,
-    maxDelayMs: readDelay("retries.maxDelay", retries.maxDelay, Math.max(defaults.maxDelayMs, delayMs), report),
+    maxDelayMs: readDurationMs("retries.maxDelay", retries.maxDelay, report) ?? longest,
   };
-}
-
-function readDelay(name: string, value: Duration | undefined, fallback: number, report: Report): number {
-  if (value === undefined) return fallback;
-  try {
-    return parseDurationMs(value);
-  } catch (error) {
-    report(`${name}: ${(error as Error).message}`);
-    return fallback;
-  }
 }

@@ -1,4 +1,5 @@
 /** A bounded queue with priorities: producers wait while it is full, consumers while it is empty. */
+import { BinaryHeap } from "../core/binary-heap.js";
 import { Checker } from "../model/check.js";
 import { OrchestratorError } from "../model/error.js";
 
@@ -43,7 +44,7 @@ interface Waiter<Value> {
  */
 export class TaskQueue<Item> implements AsyncIterable<Item> {
   readonly capacity: number;
-  readonly #heap: Entry<Item>[] = [];
+  readonly #heap = new BinaryHeap<Entry<Item>>(before);
   readonly #producers: (Waiter<void> & { readonly entry: Entry<Item> })[] = [];
   readonly #consumers: Waiter<IteratorResult<Item, undefined>>[] = [];
   #order = 0;
@@ -59,7 +60,7 @@ export class TaskQueue<Item> implements AsyncIterable<Item> {
 
   /** Items that wait to be taken, those of waiting producers not counted. */
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
   get closed(): boolean {
@@ -80,28 +81,28 @@ export class TaskQueue<Item> implements AsyncIterable<Item> {
     if (typeof priority !== "number" || Number.isNaN(priority))
       throw new RangeError(`priority: takes a number, got ${priority}`);
     if (this.#closed) throw closedError();
-    const consumer = this.#heap.length === 0 ? this.#consumers.shift() : undefined;
+    const consumer = this.#heap.size === 0 ? this.#consumers.shift() : undefined;
     if (consumer !== undefined) consumer.resolve({ done: false, value: item });
-    else if (this.#heap.length >= this.capacity) return false;
-    else this.#add(this.#entry(item, priority));
+    else if (this.#heap.size >= this.capacity) return false;
+    else this.#heap.push(this.#entry(item, priority));
     return true;
   }
 
   /** The next item, when there is one; `done` when the queue is closed and empty. */
   take({ signal }: TakeOptions = {}): Promise<IteratorResult<Item, undefined>> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#heap.length > 0) return Promise.resolve({ done: false, value: this.tryTake()! });
+    if (this.#heap.size > 0) return Promise.resolve({ done: false, value: this.tryTake()! });
     if (this.#closed) return Promise.resolve({ done: true, value: undefined });
     return waitIn(this.#consumers, signal, (waiter) => waiter);
   }
 
   /** The next item if there is one now. */
   tryTake(): Item | undefined {
-    if (this.#heap.length === 0) return undefined;
-    const { item } = this.#removeFirst();
+    if (this.#heap.size === 0) return undefined;
+    const { item } = this.#heap.pop()!;
     const producer = this.#producers.shift();
     if (producer !== undefined) {
-      this.#add(producer.entry);
+      this.#heap.push(producer.entry);
       producer.resolve();
     }
     return item;
@@ -121,36 +122,6 @@ export class TaskQueue<Item> implements AsyncIterable<Item> {
 
   #entry(item: Item, priority: number): Entry<Item> {
     return { item, priority, order: this.#order++ };
-  }
-
-  #add(entry: Entry<Item>): void {
-    const heap = this.#heap;
-    let position = heap.push(entry) - 1;
-    while (position > 0) {
-      const parent = (position - 1) >> 1;
-      if (!before(entry, heap[parent]!)) break;
-      heap[position] = heap[parent]!;
-      position = parent;
-    }
-    heap[position] = entry;
-  }
-
-  #removeFirst(): Entry<Item> {
-    const heap = this.#heap;
-    const first = heap[0]!;
-    const last = heap.pop()!;
-    if (heap.length === 0) return first;
-    let position = 0;
-    for (;;) {
-      let child = 2 * position + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++;
-      if (!before(heap[child]!, last)) break;
-      heap[position] = heap[child]!;
-      position = child;
-    }
-    heap[position] = last;
-    return first;
   }
 }
 
