@@ -16,7 +16,7 @@ export {
   sandboxVerdicts,
   UnsupportedLimitError,
 } from "./model/sandbox.js";
-export type { BackendCapabilities, LanguageCapability, LimitCapability } from "./sandbox/backend.js";
+export type { BackendCapabilities, BackendReport, LanguageCapability, LimitCapability } from "./sandbox/backend.js";
 export {
   type Interpreter,
   type Language,
@@ -24,7 +24,7 @@ export {
   languageOfFile,
   registerLanguage,
 } from "./sandbox/language.js";
-export { ProcessSandboxExecutor, SandboxExecutor } from "./sandbox/sandbox-executor.js";
+export { DockerSandboxExecutor, ProcessSandboxExecutor, SandboxExecutor } from "./sandbox/sandbox-executor.js";
 export { SandboxManager, type SandboxManagerOptions, type SessionInfo } from "./sandbox/sandbox-manager.js";
 export type { SandboxSession, SessionEnd, SessionOptions, SessionState } from "./sandbox/session.js";
 export type { WarmOptions } from "./sandbox/warm-options.js";

@@ -28,7 +28,7 @@ const runs = Number(process.argv[2]);
 const warmUp = 200;
 const clients = 2;
 
-await using executor = new SandboxExecutor({ backend: "process" });
+await using executor = new SandboxExecutor({ runtime: "process" });
 let failed = 0;
 await repeat(warmUp);
 const before = await settledHolding();

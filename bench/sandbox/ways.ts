@@ -69,7 +69,7 @@ export function sandboxWay(warm: boolean): Way {
       const key = program.allowedPackages.join();
       let executor = executors.get(key);
       if (executor === undefined) {
-        executor = new SandboxExecutor({ backend: "process", allowedPackages: program.allowedPackages, warm });
+        executor = new SandboxExecutor({ runtime: "process", allowedPackages: program.allowedPackages, warm });
         executors.set(key, executor);
       }
       const result = await executor.executeCode(program.code, { language: "python" });

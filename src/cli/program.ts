@@ -1,5 +1,6 @@
 /** The commands, their arguments and their help. What a command does is in `commands/`, loaded when it is called. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { sandboxIsolations } from "../model/sandbox.js";
 import { type ExitCode, exitCode } from "./exit-code.js";
 import { packageVersion } from "./package-version.js";
 
@@ -237,7 +238,9 @@ function sandboxOptions(command: Command): Command {
     .option("--memory <size>", "memory of all its processes, such as 512MB")
     .option("--time <duration>", "wall-clock limit of a piece of code, such as 30s")
     .option("--cpu <cores>", "CPU cores, such as 0.5", positiveNumber)
-    .addOption(new Option("--backend <name>", "what carries the sandbox").choices(["auto", "process", "docker", "vm"]));
+    .addOption(new Option("--runtime <name>", "what carries the sandbox").choices(["auto", "process", "docker", "vm"]))
+    .addOption(new Option("--min-isolation <wall>", "the weakest wall that will do").choices([...sandboxIsolations]))
+    .option("--image <name>", "image of the docker backend");
 }
 
 function collect(text: string, gathered: readonly string[] = []): string[] {

@@ -1,5 +1,5 @@
 /** The flags that lock a sandbox in, shared by `exec` and `mcp`. */
-import type { SandboxBackendName, SandboxConfig } from "../model/sandbox.js";
+import type { SandboxBackendName, SandboxConfig, SandboxIsolation } from "../model/sandbox.js";
 
 export interface SandboxFlags {
   readonly allow?: readonly string[];
@@ -8,19 +8,32 @@ export interface SandboxFlags {
   readonly time?: string;
   /** CPU cores. */
   readonly cpu?: number;
-  readonly backend?: "auto" | SandboxBackendName;
+  readonly runtime?: "auto" | SandboxBackendName;
+  readonly minIsolation?: SandboxIsolation;
+  readonly image?: string;
 }
 
 const quotaOfOneCore = 100_000;
 
-export function sandboxConfigOf({ allow, allowDomain, memory, time, cpu, backend }: SandboxFlags): SandboxConfig {
+export function sandboxConfigOf({
+  allow,
+  allowDomain,
+  memory,
+  time,
+  cpu,
+  runtime,
+  minIsolation,
+  image,
+}: SandboxFlags): SandboxConfig {
   return {
     ...(allow !== undefined && { allowedPackages: allow }),
     ...(allowDomain !== undefined && { allowedDomains: allowDomain }),
     ...(memory !== undefined && { memoryLimit: plainNumber(memory) }),
     ...(time !== undefined && { timeLimit: plainNumber(time) }),
     ...(cpu !== undefined && { cpuQuota: Math.round(cpu * quotaOfOneCore) }),
-    ...(backend !== undefined && { backend }),
+    ...(runtime !== undefined && { runtime }),
+    ...(minIsolation !== undefined && { minIsolation }),
+    ...(image !== undefined && { docker: { image } }),
   };
 }
 

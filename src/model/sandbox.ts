@@ -4,8 +4,12 @@ import type { Duration, Size } from "./units.js";
 
 /** How code that nobody trusts is locked in. Every limit has a safe default; an unknown option is refused. */
 export interface SandboxConfig {
-  /** What carries the sandbox: `"auto"` (default) takes the first of process, docker and vm that can hold every limit. */
-  readonly backend?: "auto" | SandboxBackendName;
+  /** What carries the sandbox: `"auto"` (default) takes the fastest of process, docker and vm that holds every limit and `minIsolation`. */
+  readonly runtime?: "auto" | SandboxBackendName;
+  /** The weakest wall that will do. Nothing weaker is ever taken, whatever `runtime` says. Default `"namespaces"`. */
+  readonly minIsolation?: SandboxIsolation;
+  /** What concerns the docker backend alone. */
+  readonly docker?: DockerSandboxOptions;
   /** Bytes that the whole process tree may use, swap and files in memory included; at least 16 MiB. Default `"512MB"`. */
   readonly memoryLimit?: Size;
   /** Microseconds of CPU for each period of 100 ms, from 1,000: `50_000` is half of one CPU. Default `100_000`. */
@@ -48,6 +52,32 @@ export interface SandboxConfig {
 
 export type SandboxBackendName = "process" | "docker" | "vm";
 
+/** What stands between the code and the host's kernel, the weakest first. */
+export const sandboxIsolations = [
+  /** The host's kernel, its namespaces and a filter before it: processes and containers. */
+  "namespaces",
+  /** A kernel of the sandbox's own, which is a program of the host: gVisor, an emulated machine. */
+  "kernel",
+  /** A kernel of its own behind the processor's virtualization. */
+  "hardware",
+] as const;
+export type SandboxIsolation = (typeof sandboxIsolations)[number];
+
+/** Where the docker backend finds its daemon, and what its containers are made of. */
+export interface DockerSandboxOptions {
+  /**
+   * The daemon: `"unix:///path"`, or `"tcp://host:port"` for one that you trust. Default: `DOCKER_HOST`, then the first socket
+   * that is there of Docker and rootless Podman.
+   */
+  readonly host?: string;
+  /** Image of every language, or one for each by name. Default: `defaultDockerImages`. */
+  readonly image?: string | Readonly<Record<string, string>>;
+  /** Whether an image that the daemon lacks is pulled at its first use. Default `"missing"`. */
+  readonly pull?: "missing" | "never";
+  /** The daemon's OCI runtime by name; `"runsc"` is gVisor. Default: the daemon's own, or gVisor where `minIsolation` is `"kernel"`. */
+  readonly runtime?: string;
+}
+
 /** The limits, by the names of their options. */
 export const degradableLimits = [
   "memoryLimit",
@@ -63,12 +93,12 @@ export const degradableLimits = [
 export type DegradableLimit = (typeof degradableLimits)[number];
 
 /** Everything that holds a sandbox shut. Network, file system and system calls are never degradable. */
-export type LimitName = DegradableLimit | "network" | "filesystem" | "syscalls";
+export type LimitName = DegradableLimit | "network" | "filesystem" | "syscalls" | "minIsolation";
 
 /** What holds one limit of one run. */
 export interface Enforcement {
   readonly limit: LimitName;
-  /** The mechanism: `"cgroup-v2"`, `"cgroup-v1"`, `"rlimit"`, `"tmpfs"`, `"supervisor"`, `"watch"`, `"duty-cycle"`, `"namespace"`, `"namespace+landlock"`, `"seccomp"`, `"proxy"`, `"none"`. */
+  /** The mechanism: `"cgroup-v2"`, `"cgroup-v1"`, `"rlimit"`, `"tmpfs"`, `"supervisor"`, `"watch"`, `"duty-cycle"`, `"namespace"`, `"namespace+landlock"`, `"container"`, `"seccomp"`, `"proxy"`, `"none"`. */
   readonly by: string;
   /** `enforced`: the kernel or the supervisor holds it whatever the code does. `best-effort`: it can be overrun for a moment or evaded in part. */
   readonly strength: "enforced" | "best-effort" | "none";

@@ -1,12 +1,27 @@
 /** The part of the pipeline file's schema that says how code is locked in. */
 import * as z from "zod";
-import { degradableLimits, type SandboxConfig } from "../model/sandbox.js";
+import { degradableLimits, type SandboxConfig, sandboxIsolations } from "../model/sandbox.js";
 import { duration, size } from "./schema-values.js";
 
 const sandboxShape = {
-  backend: z.enum(["auto", "process", "docker", "vm"]).optional().meta({
-    description: "What carries the sandbox. Default auto: the first that can hold every limit.",
+  runtime: z.enum(["auto", "process", "docker", "vm"]).optional().meta({
+    description: "What carries the sandbox. Default auto: the fastest that holds every limit and minIsolation.",
   }),
+  minIsolation: z.enum(sandboxIsolations).optional().meta({
+    description: "The weakest wall that will do. Default namespaces.",
+  }),
+  docker: z
+    .strictObject({
+      host: z.string().min(1).optional().meta({ description: "The daemon: unix:///path or tcp://host:port." }),
+      image: z
+        .union([z.string().min(1), z.record(z.string().min(1), z.string().min(1))])
+        .optional()
+        .meta({ description: "Image of every language, or one for each by name." }),
+      pull: z.enum(["missing", "never"]).optional().meta({ description: "Whether a missing image is pulled." }),
+      runtime: z.string().min(1).optional().meta({ description: "OCI runtime by name; runsc is gVisor." }),
+    })
+    .optional()
+    .meta({ description: "What concerns the docker backend alone." }),
   memoryLimit: size.optional().meta({ description: "Memory of all its processes. Default 512MB." }),
   cpuQuota: z.number().min(1000).optional().meta({
     description: "Microseconds of CPU for each 100 ms: 50000 is half a CPU. Default 100000.",

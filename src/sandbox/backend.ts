@@ -2,7 +2,15 @@
  * The interface that the process, docker and vm backends implement. A backend says what it can hold on this host, by
  * having tried it, and runs one piece of code at a time for each call.
  */
-import type { Enforcement, LimitName, SandboxBackendName, SandboxExecutionResult } from "../model/sandbox.js";
+import {
+  type Enforcement,
+  type LimitName,
+  type SandboxBackendName,
+  type SandboxExecutionResult,
+  type SandboxIsolation,
+  sandboxIsolations,
+  UnsupportedLimitError,
+} from "../model/sandbox.js";
 import type { ResolvedSandboxConfig } from "./config.js";
 import type { CodeRequest } from "./request.js";
 import type { SandboxSession, SessionOptions } from "./session.js";
@@ -15,6 +23,8 @@ export interface BackendCapabilities {
   /** Why not, and what to do; absent where it is available. */
   readonly reason?: string;
   readonly remedy?: string;
+  /** The strongest wall that it can put up here; absent where it is not available. */
+  readonly isolation?: SandboxIsolation;
   /** For each limit the strongest thing that holds it here. */
   readonly limits: readonly LimitCapability[];
   /** Languages that have an interpreter, with its version; the others with the reason. */
@@ -34,13 +44,49 @@ export interface LanguageCapability {
   readonly remedy?: string;
 }
 
+/** What a manager tells of a backend: what it can do, and whether it would be taken. */
+export interface BackendReport extends BackendCapabilities {
+  /** Whether sandboxes of the manager's own defaults are made by this one. */
+  readonly chosen: boolean;
+  /** Why it is not chosen. */
+  readonly passedOver?: string;
+}
+
+/** @throws UnsupportedLimitError where `offered` is a weaker wall than what was asked for. */
+export function requireIsolation(
+  wanted: SandboxIsolation,
+  offered: SandboxIsolation,
+  { reason, remedy }: { readonly reason: string; readonly remedy: string },
+): void {
+  if (sandboxIsolations.indexOf(offered) >= sandboxIsolations.indexOf(wanted)) return;
+  throw new UnsupportedLimitError("minIsolation", `"${wanted}" was asked for and ${reason}`, remedy);
+}
+
+/**
+ * A limit that was written down must be held; one that is a default is held as well as it can be.
+ *
+ * @throws UnsupportedLimitError for the first that is neither `enforced` nor degradable.
+ */
+export function requireLimits(config: ResolvedSandboxConfig, limits: readonly LimitCapability[]): void {
+  for (const { limit, strength, detail, remedy } of limits) {
+    if (limit === "network" || limit === "filesystem" || limit === "syscalls" || limit === "minIsolation") continue;
+    if (strength === "enforced" || !config.asked.has(limit) || config.degradable.has(limit)) continue;
+    throw new UnsupportedLimitError(
+      limit,
+      detail ?? "nothing here holds it",
+      `${remedy ?? "use another backend"}, or accept less with onUnsupported: ["${limit}"]`,
+    );
+  }
+}
+
 export interface SandboxBackend {
   readonly name: SandboxBackendName;
   /** Attempts each violation once and sees whether it is stopped; later calls answer from memory. */
   capabilities(): Promise<BackendCapabilities>;
   /**
    * Refuses before any code runs.
-   * @throws UnsupportedLimitError where a limit that was asked for is not `enforced` here and not degradable.
+   * @throws UnsupportedLimitError where a limit that was asked for is not `enforced` here and not degradable, or the
+   *   wall is weaker than `minIsolation` (see `requireLimits` and `requireIsolation`).
    * @throws OrchestratorError `SANDBOX_FAILURE` where the backend is not available.
    */
   check(config: ResolvedSandboxConfig): Promise<void>;

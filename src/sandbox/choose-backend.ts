@@ -1,11 +1,11 @@
 /**
- * Chooses a backend by what the host can enforce: the first, in the order process, docker, vm, that is available and
- * holds every limit that was asked for. Nothing ever falls back to a weaker wall: where none can, the error names the
+ * Chooses a backend by what the host can enforce: the first, in the order process, docker, vm (the fastest first), that
+ * is available, has the isolation and holds every limit that was asked for. Nothing ever falls back to a weaker wall: where none can, the error names the
  * limit, the reason and the remedy of the first backend that is available at all.
  */
 import { OrchestratorError } from "../model/error.js";
 import { type SandboxBackendName, UnsupportedLimitError } from "../model/sandbox.js";
-import type { SandboxBackend } from "./backend.js";
+import type { BackendReport, SandboxBackend } from "./backend.js";
 import { type BackendSettings, backendMaker, backendOrder } from "./backends.js";
 import type { ResolvedSandboxConfig } from "./config.js";
 
@@ -33,7 +33,7 @@ export class BackendChooser {
    * @throws OrchestratorError `SANDBOX_FAILURE` where no backend is available.
    */
   async choose(config: ResolvedSandboxConfig): Promise<SandboxBackend> {
-    const names = config.backend === "auto" ? backendOrder : [config.backend];
+    const names = config.runtime === "auto" ? backendOrder : [config.runtime];
     const failures: Error[] = [];
     for (const name of names) {
       const backend = await this.named(name);
@@ -52,6 +52,22 @@ export class BackendChooser {
     throw new OrchestratorError("SANDBOX_FAILURE", `no sandbox backend is available here:\n${reasons}`);
   }
 
+  /** What each backend can do here, which one `config` comes to, and why the others were passed over. */
+  async report(config: ResolvedSandboxConfig): Promise<BackendReport[]> {
+    const chosen = await this.choose(config).then(
+      (backend) => backend.name,
+      () => undefined,
+    );
+    const reports = backendOrder.map(async (name): Promise<BackendReport | undefined> => {
+      const backend = await this.named(name);
+      if (backend === undefined) return undefined;
+      const capabilities = await backend.capabilities();
+      if (name === chosen) return { ...capabilities, chosen: true };
+      return { ...capabilities, chosen: false, passedOver: await passedOver(backend, config, chosen) };
+    });
+    return (await Promise.all(reports)).filter((report) => report !== undefined);
+  }
+
   /** Backends that were made so far, without making more. */
   made(): Promise<SandboxBackend>[] {
     return [...this.#made.values()];
@@ -62,4 +78,18 @@ export class BackendChooser {
     this.#made.clear();
     await Promise.all(made.map(async (backend) => (await backend).close()));
   }
+}
+
+async function passedOver(
+  backend: SandboxBackend,
+  config: ResolvedSandboxConfig,
+  chosen: SandboxBackendName | undefined,
+): Promise<string> {
+  if (config.runtime !== "auto" && config.runtime !== backend.name) return `runtime is "${config.runtime}"`;
+  try {
+    await backend.check(config);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return `${chosen} is faster and holds all that is asked for`;
 }

@@ -6,7 +6,10 @@ import {
   degradableLimits,
   type SandboxBackendName,
   type SandboxConfig,
+  type SandboxIsolation,
+  sandboxIsolations,
 } from "../model/sandbox.js";
+import { type ResolvedDockerOptions, resolveDockerOptions } from "./docker-options.js";
 import { checkEnvironment } from "./environment.js";
 // Not by way of the folders' doors: those load the proxy and the views, which a program that runs no code does without.
 import { allowedDomainsProblems } from "./network/domain-rule.js";
@@ -15,7 +18,9 @@ import { packageFoldersProblems } from "./packages/folders.js";
 
 /** A configuration with every question answered. */
 export interface ResolvedSandboxConfig {
-  readonly backend: "auto" | SandboxBackendName;
+  readonly runtime: "auto" | SandboxBackendName;
+  readonly minIsolation: SandboxIsolation;
+  readonly docker: ResolvedDockerOptions;
   readonly limits: ResolvedLimits;
   readonly networkDisabled: boolean;
   readonly allowedDomains: readonly string[];
@@ -46,7 +51,9 @@ export interface ResolvedLimits {
 }
 
 const options = [
-  "backend",
+  "runtime",
+  "minIsolation",
+  "docker",
   "memoryLimit",
   "cpuQuota",
   "timeLimit",
@@ -81,7 +88,9 @@ export function resolveSandboxConfig(config: SandboxConfig = {}, where = "sandbo
   }
   const diskBytes = check.bytes("diskLimit", config.diskLimit, 64 * mebibyte, 65_536);
   const resolved: ResolvedSandboxConfig = {
-    backend: check.oneOf("backend", config.backend, ["auto", "process", "docker", "vm"], "auto"),
+    runtime: check.oneOf("runtime", config.runtime, ["auto", "process", "docker", "vm"], "auto"),
+    minIsolation: check.oneOf("minIsolation", config.minIsolation, sandboxIsolations, "namespaces"),
+    docker: resolveDockerOptions(check, config.docker),
     limits: {
       memoryBytes: check.bytes("memoryLimit", config.memoryLimit, 512_000_000, 16 * mebibyte),
       cpuQuotaMicros: check.number(

@@ -7,6 +7,7 @@
 import type { Enforcement } from "../model/sandbox.js";
 import type { ResolvedLimits } from "./config.js";
 import type { Interpreter, Language } from "./language.js";
+import type { Recipe } from "./run/launched.js";
 
 /** One thing to be seen inside; later ones are laid over earlier ones. Paths are absolute; `target` is inside. */
 export type Mount =
@@ -38,9 +39,7 @@ export interface RecipePart {
   close?(): Promise<void>;
 }
 
-export interface LaunchRecipe {
-  /** Equal for recipes that make equal sandboxes: what a pool of warm ones is sorted by. */
-  readonly key: string;
+export interface LaunchRecipe extends Recipe {
   readonly language: Language;
   readonly interpreter: Interpreter;
   readonly limits: ResolvedLimits;

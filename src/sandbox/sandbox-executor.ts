@@ -6,7 +6,7 @@ import type {
   SandboxConfig,
   SandboxExecutionResult,
 } from "../model/sandbox.js";
-import type { BackendCapabilities } from "./backend.js";
+import type { BackendReport } from "./backend.js";
 import { resolveSandboxConfig } from "./config.js";
 import { SandboxManager } from "./sandbox-manager.js";
 
@@ -38,8 +38,8 @@ export class SandboxExecutor implements AsyncDisposable {
     return this.#manager.executeCode(code, options);
   }
 
-  /** What each backend can hold on this host. */
-  capabilities(): Promise<readonly BackendCapabilities[]> {
+  /** What each backend can hold on this host, and why the others were passed over. */
+  capabilities(): Promise<readonly BackendReport[]> {
     return this.#manager.capabilities();
   }
 
@@ -60,10 +60,17 @@ export class ProcessSandboxExecutor extends SandboxExecutor {
   }
 }
 
+/** A `SandboxExecutor` whose sandboxes are containers of a Docker daemon, or of Podman's compatible one. */
+export class DockerSandboxExecutor extends SandboxExecutor {
+  constructor(config: SandboxConfig = {}) {
+    super(onBackend("docker", config));
+  }
+}
+
 /** The configuration with its backend named. @throws InvalidOptionError where it names another. */
 export function onBackend(backend: SandboxBackendName, config: SandboxConfig): SandboxConfig {
-  if (config.backend === undefined || config.backend === "auto" || config.backend === backend)
-    return { ...config, backend };
-  const message = `this executor has the ${backend} backend, got "${config.backend}"`;
-  throw new InvalidOptionError([{ where: "sandbox.backend", message }]);
+  if (config.runtime === undefined || config.runtime === "auto" || config.runtime === backend)
+    return { ...config, runtime: backend };
+  const message = `this executor has the ${backend} backend, got "${config.runtime}"`;
+  throw new InvalidOptionError([{ where: "sandbox.runtime", message }]);
 }

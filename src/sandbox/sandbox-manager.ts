@@ -3,8 +3,7 @@ import { availableParallelism } from "node:os";
 import { Checker } from "../model/check.js";
 import { OrchestratorError } from "../model/error.js";
 import type { ExecuteCodeOptions, SandboxConfig, SandboxExecutionResult } from "../model/sandbox.js";
-import type { BackendCapabilities, SandboxBackend } from "./backend.js";
-import { backendOrder } from "./backends.js";
+import type { BackendReport, SandboxBackend } from "./backend.js";
 import { BackendChooser } from "./choose-backend.js";
 import { type ResolvedSandboxConfig, resolveSandboxConfig } from "./config.js";
 import "./language/index.js";
@@ -122,10 +121,9 @@ export class SandboxManager implements AsyncDisposable {
     return true;
   }
 
-  /** What each backend can hold on this host, each by having tried. */
-  async capabilities(): Promise<readonly BackendCapabilities[]> {
-    const backends = await Promise.all(backendOrder.map((name) => this.#chooser.named(name)));
-    return Promise.all(backends.filter((backend) => backend !== undefined).map((backend) => backend.capabilities()));
+  /** What each backend can hold on this host, each by having tried, and why the defaults take this one and not the others. */
+  capabilities(): Promise<readonly BackendReport[]> {
+    return this.#chooser.report(this.#resolve({}));
   }
 
   /** Pieces that run and that wait. */
@@ -154,7 +152,8 @@ export class SandboxManager implements AsyncDisposable {
 
   /** Which backend holds this is asked once for each set of limits. */
   #backendFor(config: ResolvedSandboxConfig): Promise<SandboxBackend> {
-    const key = JSON.stringify([config.backend, [...config.asked], [...config.degradable], config.networkDisabled]);
+    const { runtime, minIsolation, docker, asked, degradable, networkDisabled } = config;
+    const key = JSON.stringify([runtime, minIsolation, docker, [...asked], [...degradable], networkDisabled]);
     const known = this.#choices.get(key);
     if (known !== undefined) return known;
     const choice = this.#chooser.choose(config);

@@ -3,6 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ExecuteCodeOptions, SandboxConfig, SandboxExecutionResult } from "#src/model/sandbox.js";
+import { type BackendUnderTest, executorOf } from "../sandbox/conformance/backend-under-test.js";
 import { Canary, type Footprint, footprint } from "./invariants.js";
 import { type HostileProgram, hostilePrograms } from "./programs.js";
 
@@ -16,6 +17,13 @@ export interface CatalogueOptions {
   /** Changes to what is expected, by id. */
   readonly expectations?: Readonly<Record<string, Partial<HostileProgram>>>;
   readonly config?: SandboxConfig;
+  /** What else of the backend is on the host: containers, machines. Counted as cgroups are. */
+  readonly others?: () => Promise<readonly string[]>;
+  /** Programs that are left out, each with the reason. */
+  readonly skipped?: Readonly<Record<string, string>>;
+  /** Before the first sandbox, and after the last. */
+  readonly start?: () => Promise<void>;
+  readonly stop?: () => Promise<void>;
   /** Whether sandboxes are kept ahead: then there must be no more than at rest, though not the same ones. Default `false`. */
   readonly spares?: boolean;
 }
@@ -43,38 +51,52 @@ export function describeCatalogue(
   options: CatalogueOptions = {},
 ): void {
   describe(title, () => {
+    const config = { ...attackConfig, ...options.config };
+    const timeLimit = Number(config.timeLimit);
     let executor: AttackedExecutor;
     let canary: Canary;
     let atRest: Footprint;
+    const look = async (): Promise<Footprint> => {
+      const others = (await options.others?.()) ?? [];
+      const seen = footprint();
+      return { ...seen, cgroups: [...seen.cgroups, ...others] };
+    };
 
     beforeAll(async () => {
-      executor = makeExecutor({ ...attackConfig, ...options.config });
+      await options.start?.();
+      executor = makeExecutor(config);
       canary = await Canary.plant();
       for (const language of ["python", "javascript", "bash"]) await executor.executeCode("", { language });
       // What the first runs load and compile stays for good and is nobody's attack.
       for (let run = 0; run < 10; run++) await executor.executeCode("print('x' * 500_000)", { language: "python" });
-      atRest = options.spares === true ? await fullShelves() : footprint();
-    });
+      atRest = options.spares === true ? await fullShelves(look) : await look();
+    }, 600_000);
 
     afterAll(async () => {
       await executor?.close();
       await canary?.[Symbol.asyncDispose]();
-      const left = footprint();
+      const left = await look();
+      await options.stop?.();
       expect(left.processes, "processes after close").toEqual([]);
       expect(left.cgroups, "cgroups after close").toEqual([]);
     });
 
     for (const listed of hostilePrograms) {
+      const reason = options.skipped?.[listed.id];
+      if (reason !== undefined) {
+        test.skip(`${listed.id}: ${reason}`, () => {});
+        continue;
+      }
       const program = { ...listed, ...options.expectations?.[listed.id] };
       test(`${program.id}: ${program.about}`, async () => {
         const before = residentBytes();
         const started = performance.now();
         const result = await executor.executeCode(program.code, { language: program.language });
         const seconds = (performance.now() - started) / 1000;
-        const after = options.spares === true ? await noMoreThan(atRest) : footprint();
+        const after = options.spares === true ? await noMoreThan(look, atRest) : await look();
 
         expectVerdict(program, result);
-        expect(seconds, "1: resolves within its limit").toBeLessThan(attackConfig.timeLimit + graceSeconds);
+        expect(seconds, "1: resolves within its limit").toBeLessThan(timeLimit + graceSeconds);
         if (options.spares === true) {
           expect(after.processes.length, "2: no process is alive").toBeLessThanOrEqual(atRest.processes.length);
           expect(after.cgroups.length, "3: no cgroup is left").toBeLessThanOrEqual(atRest.cgroups.length);
@@ -105,19 +127,37 @@ function residentBytes(): number {
   return process.memoryUsage.rss();
 }
 
+/** The catalogue for a backend that the conformance suite knows, cold or warm. */
+export function describeAttacks(backend: BackendUnderTest, start: "cold" | "warm"): void {
+  const { name, slowness, expectations, skippedPrograms } = backend;
+  describeCatalogue(
+    `hostile programs, ${name}, ${start}`,
+    (config) => executorOf(backend, { ...config, warm: start === "warm" }),
+    {
+      config: { timeLimit: attackConfig.timeLimit * slowness },
+      spares: start === "warm",
+      others: () => backend.remainsOf(process.pid),
+      ...(expectations === undefined ? {} : { expectations }),
+      ...(skippedPrograms === undefined ? {} : { skipped: skippedPrograms }),
+      ...(backend.start === undefined ? {} : { start: backend.start }),
+      ...(backend.stop === undefined ? {} : { stop: backend.stop }),
+    },
+  );
+}
+
 const settleDeadlineMs = 10_000;
 
 /**
  * The footprint once the spares that replace those used have been made: the most of each that is seen until nothing has
  * grown for two seconds. A spare that is on its way has descriptors before it has processes, and the other way round.
  */
-async function fullShelves(): Promise<Footprint> {
+async function fullShelves(look: () => Promise<Footprint>): Promise<Footprint> {
   const deadline = performance.now() + 3 * settleDeadlineMs;
   const larger = <Item>(one: readonly Item[], other: readonly Item[]) => (other.length > one.length ? other : one);
-  let most = footprint();
+  let most = await look();
   for (let quietSince = performance.now(); performance.now() < Math.min(deadline, quietSince + 2000); ) {
     await new Promise((resolve) => setTimeout(resolve, 50));
-    const now = footprint();
+    const now = await look();
     const next = {
       ...now,
       processes: larger(most.processes, now.processes),
@@ -133,10 +173,10 @@ async function fullShelves(): Promise<Footprint> {
 }
 
 /** The footprint as soon as it is no larger than at rest, or at the latest after a while. */
-async function noMoreThan(rest: Footprint): Promise<Footprint> {
+async function noMoreThan(look: () => Promise<Footprint>, rest: Footprint): Promise<Footprint> {
   const deadline = performance.now() + settleDeadlineMs;
   for (;;) {
-    const now = footprint();
+    const now = await look();
     const isWithin =
       now.processes.length <= rest.processes.length &&
       now.cgroups.length <= rest.cgroups.length &&

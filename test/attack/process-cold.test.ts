@@ -1,4 +1,4 @@
-import { ProcessSandboxExecutor } from "#src/sandbox/sandbox-executor.js";
-import { describeCatalogue } from "./catalogue.js";
+import { processUnderTest } from "../sandbox/process/process-under-test.js";
+import { describeAttacks } from "./catalogue.js";
 
-describeCatalogue("hostile programs, cold", (config) => new ProcessSandboxExecutor({ ...config, warm: false }));
+describeAttacks(processUnderTest, "cold");

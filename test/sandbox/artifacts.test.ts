@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { collectArtifacts, escapeName } from "#src/sandbox/backend/process/artifacts.js";
+import { collectArtifacts, escapeName } from "#src/sandbox/backend/process/host-artifacts.js";
 
 let scratch: string;
 let descriptor: number;

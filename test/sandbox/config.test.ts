@@ -57,7 +57,10 @@ describe("a configuration", () => {
     ["env", { BASH_ENV: "/tmp/x" }, /sandbox\.env\.BASH_ENV: is refused/],
     ["env", { "A=B": "c" }, /the name takes letters/],
     ["env", { A: "\0" }, /NUL/],
-    ["backend", "chroot", /sandbox\.backend: takes one of/],
+    ["runtime", "chroot", /sandbox\.runtime: takes one of/],
+    ["minIsolation", "strong", /sandbox\.minIsolation: takes one of/],
+    ["docker", { image: "-v /:/host" }, /sandbox\.docker\.image: takes the name of an image/],
+    ["docker", { socket: "x" }, /sandbox\.docker\.socket: unknown option/],
     ["memoryLimt", "1GB", /memoryLimt: unknown option; did you mean "memoryLimit"/],
   ])("refuses %s: %j", (option, value, message) => {
     const problems = problemsOf(() => resolveSandboxConfig({ [option]: value } as SandboxConfig));

@@ -1,6 +1,6 @@
 /** What sandboxes can hold here: each backend attempts violations and sees whether they are stopped. */
 
-import type { BackendCapabilities, LimitCapability } from "../../sandbox/backend.js";
+import type { BackendReport, LimitCapability } from "../../sandbox/backend.js";
 import { SandboxManager } from "../../sandbox/sandbox-manager.js";
 import type { Finding } from "./check.js";
 
@@ -11,8 +11,8 @@ export async function sandboxFindings(): Promise<Finding[]> {
   return backends.flatMap(findingsOf);
 }
 
-function findingsOf(capabilities: BackendCapabilities): Finding[] {
-  const { backend, available, reason, remedy, limits, languages } = capabilities;
+function findingsOf(report: BackendReport): Finding[] {
+  const { backend, available, reason, remedy, limits, languages, isolation, passedOver } = report;
   const name = `${backend} sandbox`;
   if (!available)
     return [
@@ -30,6 +30,11 @@ function findingsOf(capabilities: BackendCapabilities): Finding[] {
       name,
       verdict: "good",
       found: spoken.map(({ language, version }) => `${language} ${version ?? ""}`.trim()).join(", "),
+    },
+    {
+      name,
+      verdict: "good",
+      found: `isolation: ${isolation ?? "unknown"}; ${passedOver === undefined ? "taken by default" : `not taken by default: ${passedOver}`}`,
     },
     ...missing.map(
       ({ language, missing: why, remedy: help }): Finding => ({

@@ -9,7 +9,7 @@ test.runIf(process.getuid?.() === 0)(
   () =>
     runAsOrdinaryUser(
       `${here}/ordinary-user.suite.ts`,
-      `${here}/languages.test.ts`,
+      `${here}/conformance.test.ts`,
       `${here}/no-false-alarm.test.ts`,
       `${here}/scenarios.test.ts`,
     ),

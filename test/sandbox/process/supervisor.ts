@@ -5,9 +5,9 @@ import { resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../../..");
 
-/** Runs `body` as a module with `ProcessSandboxExecutor` in scope. */
+/** Runs `body` as a module with `ProcessSandboxExecutor` and `SandboxExecutor` in scope. */
 export function startSupervisor(body: string, stdio: readonly ("pipe" | "ignore")[] = []): ChildProcess {
-  const source = `import { ProcessSandboxExecutor } from "${root}/dist/sandbox/sandbox-executor.js";\n${body}`;
+  const source = `import { ProcessSandboxExecutor, SandboxExecutor } from "${root}/dist/sandbox/sandbox-executor.js";\n${body}`;
   return spawn(process.execPath, ["--input-type=module", "-e", source], {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit", ...stdio],

@@ -1,10 +1,10 @@
 /** The shelves of spares, over a launcher whose sandboxes are made, die and are disposed of by hand. */
 import { describe, expect, test, vi } from "vitest";
-import type { LaunchedSandbox, SandboxExit, SandboxLauncher } from "#src/sandbox/backend/process/launched.js";
-import { WarmPool } from "#src/sandbox/backend/process/warm/pool.js";
 import type { LaunchRecipe } from "#src/sandbox/recipe.js";
+import type { LaunchedSandbox, SandboxExit, SandboxLauncher } from "#src/sandbox/run/launched.js";
+import { WarmPool } from "#src/sandbox/run/warm-pool.js";
 
-class ScriptedLauncher implements SandboxLauncher {
+class ScriptedLauncher implements SandboxLauncher<LaunchRecipe> {
   readonly launched: { readonly key: string; readonly sandbox: LaunchedSandbox; die(): void; disposed: boolean }[] = [];
   /** Launches that wait for `finish`, where `held` is set. */
   readonly waiting: (() => void)[] = [];

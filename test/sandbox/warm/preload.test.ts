@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ProcessBackend } from "#src/sandbox/backend/process/process-backend.js";
-import { runCode } from "#src/sandbox/backend/process/run-code.js";
 import { ForkLauncher } from "#src/sandbox/backend/process/warm/fork-launcher.js";
 import { resolveSandboxConfig } from "#src/sandbox/config.js";
 import { python } from "#src/sandbox/language/index.js";
 import type { LaunchRecipe } from "#src/sandbox/recipe.js";
 import { resolveCodeRequest } from "#src/sandbox/request.js";
+import { runCode } from "#src/sandbox/run/run-code.js";
 
 const modules: Readonly<Record<string, string>> = {
   good: "import random\nstate = []\ndrawn = random.random()",

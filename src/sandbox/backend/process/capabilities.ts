@@ -9,10 +9,10 @@ import type { BackendCapabilities, LanguageCapability, LimitCapability } from ".
 import { resolveSandboxConfig } from "../../config.js";
 import { languageNamed, languageNames } from "../../language.js";
 import { resolveCodeRequest } from "../../request.js";
+import { runCode } from "../../run/run-code.js";
 import { ColdLauncher } from "./cold/cold-launcher.js";
 import { describeEnforcement } from "./enforcement.js";
 import { hiddenPackageFolders, interpreterOf, makeRecipe, requireInterpreter } from "./make-recipe.js";
-import { runCode } from "./run-code.js";
 
 let cached: Promise<BackendCapabilities> | undefined;
 
@@ -42,7 +42,8 @@ async function probe(): Promise<BackendCapabilities> {
   }
   const broken = await attemptViolations();
   if (broken !== undefined) return { ...nothing, ...broken };
-  return { backend: "process", available: true, limits: describeEnforcement(plainShape).map(withRemedy), languages };
+  const limits = describeEnforcement(plainShape).map(withRemedy);
+  return { backend: "process", available: true, isolation: "namespaces", limits, languages };
 }
 
 const plainShape = { shareNetwork: false, companions: [] };

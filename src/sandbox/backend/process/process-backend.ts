@@ -4,8 +4,8 @@
  * what happens in it.
  */
 import { OrchestratorError } from "../../../model/error.js";
-import { type NetworkDenial, type SandboxExecutionResult, UnsupportedLimitError } from "../../../model/sandbox.js";
-import type { BackendCapabilities, SandboxBackend } from "../../backend.js";
+import type { SandboxExecutionResult } from "../../../model/sandbox.js";
+import { type BackendCapabilities, requireIsolation, requireLimits, type SandboxBackend } from "../../backend.js";
 import type { ResolvedSandboxConfig } from "../../config.js";
 import type { Interpreter, Language } from "../../language.js";
 import { languageNamed } from "../../language.js";
@@ -14,30 +14,21 @@ import { PackageViews, sourcesWith } from "../../packages/index.js";
 import { packagePart } from "../../packages/part.js";
 import type { LaunchRecipe, RecipePart } from "../../recipe.js";
 import type { CodeRequest } from "../../request.js";
+import type { PreparedRecipe, SandboxLauncher } from "../../run/launched.js";
+import { runCode } from "../../run/run-code.js";
 import type { SandboxSession, SessionOptions } from "../../session.js";
 import { processCapabilities } from "./capabilities.js";
 import { ColdLauncher } from "./cold/cold-launcher.js";
-import type { SandboxLauncher } from "./launched.js";
 import { hiddenPackageFolders, makeRecipe, requireInterpreter } from "./make-recipe.js";
-import { runCode } from "./run-code.js";
 import { supervisorFolder } from "./supervisor-folder.js";
 import { sweepOnce } from "./sweep.js";
-
-/** A recipe with what it holds on the host. */
-export interface PreparedRecipe {
-  readonly recipe: LaunchRecipe;
-  /** What was denied so far; `undefined` where there is no way to the network at all. */
-  denials(): readonly NetworkDenial[] | undefined;
-  /** Gives back what its parts hold, once the sandbox is gone. */
-  release(): Promise<void>;
-}
 
 /** Starts sandboxes ahead, and keeps sessions; see `warm/`. */
 export interface WarmSupport {
   /** Gives a sandbox that was started ahead, or starts one. */
-  readonly launcher: SandboxLauncher;
+  readonly launcher: SandboxLauncher<LaunchRecipe>;
   openSession(
-    prepared: PreparedRecipe,
+    prepared: PreparedRecipe<LaunchRecipe>,
     language: Language,
     config: ResolvedSandboxConfig,
     options: SessionOptions,
@@ -47,7 +38,7 @@ export interface WarmSupport {
 
 export interface ProcessBackendOptions {
   /** Made with the cold launcher; `undefined`: every start is cold, and there are no sessions. */
-  readonly warm?: (cold: SandboxLauncher) => WarmSupport;
+  readonly warm?: (cold: SandboxLauncher<LaunchRecipe>) => WarmSupport;
 }
 
 export class ProcessBackend implements SandboxBackend {
@@ -68,16 +59,11 @@ export class ProcessBackend implements SandboxBackend {
     const { available, reason, remedy, limits } = await this.capabilities();
     if (!available)
       throw new OrchestratorError("SANDBOX_FAILURE", `no sandbox can be made of processes here: ${reason}; ${remedy}`);
-    for (const capability of limits) {
-      const { limit, strength, detail } = capability;
-      if (limit === "network" || limit === "filesystem" || limit === "syscalls") continue;
-      if (strength === "enforced" || !config.asked.has(limit) || config.degradable.has(limit)) continue;
-      throw new UnsupportedLimitError(
-        limit,
-        detail ?? "nothing here holds it",
-        `${capability.remedy ?? "use another backend"}, or accept less with onUnsupported: ["${limit}"]`,
-      );
-    }
+    requireIsolation(config.minIsolation, "namespaces", {
+      reason: "processes share the host's kernel",
+      remedy: 'use the docker backend with gVisor (docker.runtime "runsc"), or the vm backend',
+    });
+    requireLimits(config, limits);
   }
 
   async run(config: ResolvedSandboxConfig, request: CodeRequest): Promise<SandboxExecutionResult> {
@@ -109,7 +95,7 @@ export class ProcessBackend implements SandboxBackend {
   }
 
   /** Everything that decides what a sandbox of this configuration and language is. */
-  async prepare(config: ResolvedSandboxConfig, language: Language): Promise<PreparedRecipe> {
+  async prepare(config: ResolvedSandboxConfig, language: Language): Promise<PreparedRecipe<LaunchRecipe>> {
     await sweepOnce();
     const interpreter = await requireInterpreter(language);
     const parts: RecipePart[] = [];

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Cgroup } from "../../../../host/cgroup/index.js";
 import { driverFolder, type LaunchRecipe } from "../../../recipe.js";
+import type { LaunchedSandbox, SandboxLauncher } from "../../../run/launched.js";
 import { describeEnforcement } from "../enforcement.js";
-import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
 import {
   channelDescriptorBeyond,
   dataLimitBytes,
@@ -23,7 +23,7 @@ import { lockFileName, prlimitCall } from "./lock-script.js";
 /** bubblewrap and its init, the shell's pipes: processes of the wall, which the code's own limit does not count. */
 const processesOfTheWall = 6;
 
-export class ColdLauncher implements SandboxLauncher {
+export class ColdLauncher implements SandboxLauncher<LaunchRecipe> {
   readonly #running = new Set<ColdSandbox>();
 
   async launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {

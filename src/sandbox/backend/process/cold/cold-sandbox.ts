@@ -7,8 +7,10 @@ import type { Cgroup } from "../../../../host/cgroup/index.js";
 import { isProcessRunning, type ProcessStat, readProcessStat } from "../../../../host/process-identity.js";
 import { OrchestratorError } from "../../../../model/error.js";
 import type { Enforcement } from "../../../../model/sandbox.js";
-import { exitOfCode } from "../exit-code.js";
-import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../launched.js";
+import { exitOfCode } from "../../../run/exit-code.js";
+import type { SandboxFiles } from "../../../run/files.js";
+import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../../../run/launched.js";
+import { hostFiles } from "../host-files.js";
 import { TreeWatch, type TreeWatchLimits } from "../tree-watch.js";
 import { armWord, byeWord, enterFailedCode } from "./launch-script.js";
 
@@ -30,6 +32,7 @@ const longestDiagnostics = 16_384;
 const launchDeadlineMs = 30_000;
 
 export class ColdSandbox implements LaunchedSandbox {
+  readonly backend = "process";
   readonly warm = false;
   readonly channel: { readonly input: Duplex; readonly output: Duplex };
   readonly stdin: Duplex;
@@ -119,9 +122,9 @@ export class ColdSandbox implements LaunchedSandbox {
     return this.#killed;
   }
 
-  async scratch(): Promise<number | undefined> {
+  async files(): Promise<SandboxFiles | undefined> {
     await Promise.race([this.#whenMounted, this.#keeperGone]);
-    return this.#scratch;
+    return hostFiles(this.#scratch);
   }
 
   dispose(): Promise<void> {

@@ -2,8 +2,8 @@
 import { type Cgroup, createCgroup, detectCgroups } from "../../../../host/cgroup/index.js";
 import { OrchestratorError } from "../../../../model/error.js";
 import type { LaunchRecipe } from "../../../recipe.js";
+import type { LaunchedSandbox, SandboxLauncher } from "../../../run/launched.js";
 import { describeEnforcement } from "../enforcement.js";
-import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
 import { makeRunCgroup, watchedLimits } from "../run-limits.js";
 import { runsAsOwnUser, runUsers } from "../run-users.js";
 import { ForkServer } from "./fork-server.js";
@@ -24,7 +24,7 @@ const serverProcesses = 64;
 
 class ServerLost extends OrchestratorError {}
 
-export class ForkLauncher implements SandboxLauncher {
+export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
   readonly #options: ForkLauncherOptions;
   readonly #servers: ServerPool;
   readonly #running = new Set<ForkedSandbox>();

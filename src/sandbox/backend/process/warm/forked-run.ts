@@ -3,8 +3,8 @@ import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { assertNever } from "../../../../model/assert-never.js";
 import { OrchestratorError } from "../../../../model/error.js";
-import { signalName } from "../exit-code.js";
-import type { SandboxExit } from "../launched.js";
+import { signalName } from "../../../run/exit-code.js";
+import type { SandboxExit } from "../../../run/launched.js";
 
 /** What the server tells of one run. Pids are of the server's own namespace. */
 export type RunEvent =

@@ -1,7 +1,9 @@
 /** A forked run as a launched sandbox. */
 import type { Cgroup } from "../../../../host/cgroup/index.js";
 import type { Enforcement } from "../../../../model/sandbox.js";
-import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../launched.js";
+import type { SandboxFiles } from "../../../run/files.js";
+import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../../../run/launched.js";
+import { hostFiles } from "../host-files.js";
 import { TreeWatch, type TreeWatchLimits } from "../tree-watch.js";
 import type { ForkServer } from "./fork-server.js";
 import type { ForkedRun, RunEnds } from "./forked-run.js";
@@ -20,6 +22,7 @@ export interface ForkedSandboxParts {
 }
 
 export class ForkedSandbox implements LaunchedSandbox {
+  readonly backend = "process";
   readonly warm = true;
   readonly enforcement: readonly Enforcement[];
   readonly exited: Promise<SandboxExit>;
@@ -82,8 +85,8 @@ export class ForkedSandbox implements LaunchedSandbox {
     return this.#killed;
   }
 
-  async scratch(): Promise<number | undefined> {
-    return this.#disposed === undefined ? this.#ends.scratch : undefined;
+  async files(): Promise<SandboxFiles | undefined> {
+    return this.#disposed === undefined ? hostFiles(this.#ends.scratch) : undefined;
   }
 
   dispose(): Promise<void> {

@@ -1,14 +1,14 @@
 /** Warm starts of the process backend: a pool of spares over a fork server for Python and cold starts for the others. */
 import type { LaunchRecipe } from "../../../recipe.js";
+import type { LaunchedSandbox, SandboxLauncher } from "../../../run/launched.js";
+import { openSession } from "../../../run/open-session.js";
+import { WarmPool } from "../../../run/warm-pool.js";
 import type { ResolvedWarmOptions } from "../../../warm-options.js";
-import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
 import type { WarmSupport } from "../process-backend.js";
 import { ForkLauncher } from "./fork-launcher.js";
 import { canFork } from "./make-plan.js";
-import { WarmPool } from "./pool.js";
-import { openSession } from "./session.js";
 
-export function makeWarmSupport(cold: SandboxLauncher, settings: ResolvedWarmOptions): WarmSupport {
+export function makeWarmSupport(cold: SandboxLauncher<LaunchRecipe>, settings: ResolvedWarmOptions): WarmSupport {
   const forks = new ForkLauncher({ ...settings, idleMs: settings.serverIdleMs });
   const router = new Router(forks, cold);
   const launcher = new WarmPool(router, settings);
@@ -38,14 +38,14 @@ function listenForExit(): void {
 }
 
 /** Forks what can be forked. Where a server cannot be had the start is cold, behind the same wall, and tried again later. */
-class Router implements SandboxLauncher {
+class Router implements SandboxLauncher<LaunchRecipe> {
   readonly #forks: ForkLauncher;
-  readonly #cold: SandboxLauncher;
+  readonly #cold: SandboxLauncher<LaunchRecipe>;
   /** Until when a server is not tried again after it failed. */
   #pausedUntil = 0;
   #hasWarned = false;
 
-  constructor(forks: ForkLauncher, cold: SandboxLauncher) {
+  constructor(forks: ForkLauncher, cold: SandboxLauncher<LaunchRecipe>) {
     this.#forks = forks;
     this.#cold = cold;
   }

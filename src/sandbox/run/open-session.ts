@@ -1,5 +1,5 @@
 /**
- * A session of the process backend: one sandbox whose driver takes piece after piece.
+ * A session: one sandbox whose driver takes piece after piece.
  *
  *     idle -> running -> idle
  *       \         \-> ended    a limit, an abort, or the code itself ended the sandbox
@@ -8,24 +8,21 @@
  * Pieces run one after the other. Once ended a session stays so, and says why: what it knew is never half kept.
  */
 import { randomUUID } from "node:crypto";
-import { closeSync, constants } from "node:fs";
-import { Checker } from "../../../../model/check.js";
-import { InvalidOptionError, OrchestratorError } from "../../../../model/error.js";
-import type { ExecuteCodeOptions, SandboxExecutionResult } from "../../../../model/sandbox.js";
-import { formatDurationMs } from "../../../../model/units.js";
-import type { ResolvedSandboxConfig } from "../../../config.js";
-import type { Language } from "../../../language.js";
-import { fileNameProblem, resolveCodeRequest } from "../../../request.js";
-import type { SandboxSession, SessionEnd, SessionOptions, SessionState } from "../../../session.js";
-import { openBelow } from "../artifacts.js";
-import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
-import type { PreparedRecipe } from "../process-backend.js";
+import { Checker } from "../../model/check.js";
+import { InvalidOptionError, OrchestratorError } from "../../model/error.js";
+import type { ExecuteCodeOptions, SandboxExecutionResult } from "../../model/sandbox.js";
+import { formatDurationMs } from "../../model/units.js";
+import type { ResolvedSandboxConfig } from "../config.js";
+import type { Language } from "../language.js";
+import { fileNameProblem, resolveCodeRequest } from "../request.js";
+import type { SandboxSession, SessionEnd, SessionOptions, SessionState } from "../session.js";
+import type { SandboxFiles } from "./files.js";
 import { keepAliveDuring } from "./keep-alive.js";
-import { listFilesBelow, readFileBelow } from "./session-files.js";
+import type { LaunchedSandbox, PreparedRecipe, Recipe, SandboxLauncher } from "./launched.js";
 import { SessionPieces } from "./session-pieces.js";
 
-export interface SessionRequest {
-  readonly prepared: PreparedRecipe;
+export interface SessionRequest<Kind extends Recipe> {
+  readonly prepared: PreparedRecipe<Kind>;
   readonly language: Language;
   readonly config: ResolvedSandboxConfig;
   readonly options: SessionOptions;
@@ -39,27 +36,27 @@ const defaultIdleMs = 600_000;
  *
  * @throws InvalidOptionError for an `idleLimit` that is no duration.
  */
-export async function openSession(
-  warm: SandboxLauncher,
-  cold: SandboxLauncher,
-  { prepared, language, config, options }: SessionRequest,
+export async function openSession<Kind extends Recipe>(
+  warm: SandboxLauncher<Kind>,
+  cold: SandboxLauncher<Kind>,
+  { prepared, language, config, options }: SessionRequest<Kind>,
 ): Promise<SandboxSession> {
   const check = new Checker("session");
   const idleMs = check.durationMs("idleLimit", options.idleLimit, defaultIdleMs, 1);
   check.finish();
   const launcher = config.warm && config.allowedDomains.length === 0 ? warm : cold;
   const sandbox = await launcher.launch(prepared.recipe);
-  return new ProcessSession(sandbox, { prepared, language, config, idleMs });
+  return new Session(sandbox, { prepared, language, config, idleMs });
 }
 
 interface SessionParts {
-  readonly prepared: PreparedRecipe;
+  readonly prepared: Pick<PreparedRecipe<Recipe>, "denials" | "release">;
   readonly language: Language;
   readonly config: ResolvedSandboxConfig;
   readonly idleMs: number;
 }
 
-class ProcessSession implements SandboxSession {
+class Session implements SandboxSession {
   readonly id = randomUUID();
   readonly language: string;
   readonly #sandbox: LaunchedSandbox;
@@ -121,15 +118,15 @@ class ProcessSession implements SandboxSession {
   async getFile(name: string): Promise<Uint8Array> {
     const problem = fileNameProblem(name);
     if (problem !== undefined) throw new InvalidOptionError([{ where: "name", message: problem }]);
-    return this.#inWorkFolder((folder) => {
-      const content = readFileBelow(folder, name);
+    return this.#withFiles(async (files) => {
+      const content = await files.read(name);
       if (content !== undefined) return content;
       throw new InvalidOptionError([{ where: "name", message: `there is no regular file ${JSON.stringify(name)}` }]);
     });
   }
 
   async listFiles(): Promise<readonly { readonly name: string; readonly size: number }[]> {
-    return this.#inWorkFolder(listFilesBelow);
+    return this.#withFiles((files) => files.list());
   }
 
   close(): Promise<void> {
@@ -159,16 +156,11 @@ class ProcessSession implements SandboxSession {
     return turn;
   }
 
-  #inWorkFolder<Value>(read: (folder: number) => Value): Promise<Value> {
+  #withFiles<Value>(read: (files: SandboxFiles) => Promise<Value>): Promise<Value> {
     return this.#inTurn(async () => {
-      const scratch = await this.#sandbox.scratch();
-      const folder = scratch === undefined ? undefined : openBelow(scratch, Buffer.from("work"), constants.O_DIRECTORY);
-      if (folder === undefined) throw new OrchestratorError("SANDBOX_FAILURE", "the working folder cannot be opened");
-      try {
-        return read(folder);
-      } finally {
-        closeSync(folder);
-      }
+      const files = await this.#sandbox.files();
+      if (files === undefined) throw new OrchestratorError("SANDBOX_FAILURE", "the working folder cannot be opened");
+      return read(files);
     });
   }
 

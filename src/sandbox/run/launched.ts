@@ -1,19 +1,35 @@
 /**
- * A sandbox of the process backend whose driver has booted and waits for its job. A cold start makes one and uses it
- * at once; a warm pool makes one ahead; the fork server forks one. What follows (job, output, deadline, verdict,
- * artifacts) is the same for all of them and lives in `run-code.ts`.
+ * A sandbox of some backend whose driver has booted and waits for its job. A cold start makes one and uses it at once; a
+ * warm pool makes one ahead; the fork server of the process backend forks one. What follows (job, output, deadline,
+ * verdict, artifacts) is the same for all of them and lives in `run-code.ts`; sessions in `open-session.ts`.
  */
 import type { Readable, Writable } from "node:stream";
-import type { Enforcement } from "../../../model/sandbox.js";
-import type { LaunchRecipe } from "../../recipe.js";
+import type { Enforcement, NetworkDenial, SandboxBackendName } from "../../model/sandbox.js";
+import type { SandboxFiles } from "./files.js";
 
-export interface SandboxLauncher {
+/** Everything that decides what a sandbox is, in the words of its backend. */
+export interface Recipe {
+  /** Equal for recipes that make equal sandboxes: what a pool of warm ones is sorted by. */
+  readonly key: string;
+}
+
+/** A recipe with what it holds on the host. */
+export interface PreparedRecipe<Kind extends Recipe> {
+  readonly recipe: Kind;
+  /** What was denied so far; `undefined` where there is no way to the network at all. */
+  denials(): readonly NetworkDenial[] | undefined;
+  /** Gives back what its parts hold, once the sandbox is gone. */
+  release(): Promise<void>;
+}
+
+export interface SandboxLauncher<Kind extends Recipe> {
   /** Resolves once the sandbox exists; the driver may still be booting. Rejects with `SANDBOX_FAILURE`. */
-  launch(recipe: LaunchRecipe): Promise<LaunchedSandbox>;
+  launch(recipe: Kind): Promise<LaunchedSandbox>;
   close(): Promise<void>;
 }
 
 export interface LaunchedSandbox {
+  readonly backend: SandboxBackendName;
   /** Job out, frames in (see `channel/`). */
   readonly channel: { readonly input: Writable; readonly output: Readable };
   readonly stdin: Writable;
@@ -40,8 +56,8 @@ export interface LaunchedSandbox {
    * quota first, so that a throttled tree dies at once.
    */
   kill(): Promise<void>;
-  /** A descriptor of the folder that holds `work`, `tmp` and `shm`; valid until `dispose`. `undefined` where the sandbox died too early. */
-  scratch(): Promise<number | undefined>;
+  /** Its files, until `dispose`; `undefined` where the sandbox died too early. */
+  files(): Promise<SandboxFiles | undefined>;
   /** Kills, and gives back uid, cgroup, mounts and descriptors. Idempotent; never rejects. */
   dispose(): Promise<void>;
 }

@@ -1,15 +1,11 @@
 /** Reads the working folder of a session while its code may be changing it: no link is followed, nothing but files is opened. */
 import { closeSync, constants, fstatSync, lstatSync, readdirSync, readFileSync } from "node:fs";
-import { escapeName, openBelow } from "../artifacts.js";
+import type { ListedFile } from "../../run/files.js";
+import { escapeName, openBelow } from "./host-artifacts.js";
 
 const { O_DIRECTORY, O_NONBLOCK } = constants;
 const deepest = 32;
 const mostFiles = 10_000;
-
-export interface ListedFile {
-  readonly name: string;
-  readonly size: number;
-}
 
 /** Content of a file below `folder`, by its relative name; `undefined` where it is no file that can be read. */
 export function readFileBelow(folder: number, name: string): Uint8Array | undefined {

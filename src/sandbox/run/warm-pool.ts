@@ -5,9 +5,9 @@
  * a moment for itself, so that the two do not compete for the processor. Shelves that were used longest ago give up
  * their spares first where there are too many in all, and every shelf does after a while without use.
  */
-import type { LaunchRecipe } from "../../../recipe.js";
-import type { LaunchedSandbox, SandboxLauncher } from "../launched.js";
+
 import { keepAliveDuring } from "./keep-alive.js";
+import type { LaunchedSandbox, Recipe, SandboxLauncher } from "./launched.js";
 
 export interface WarmPoolOptions {
   /** Spares of each recipe that is in use. */
@@ -23,25 +23,25 @@ const headStartMs = 15;
 /** Spares that are being made at one time. */
 const maximumInMaking = 2;
 
-interface Shelf {
-  readonly recipe: LaunchRecipe;
+interface Shelf<Kind extends Recipe> {
+  readonly recipe: Kind;
   /** Oldest first. Each is made, or being made; `undefined` where it could not be. */
   readonly spares: Promise<LaunchedSandbox | undefined>[];
   wanted: number;
   idle: NodeJS.Timeout | undefined;
 }
 
-export class WarmPool implements SandboxLauncher {
-  readonly #launcher: SandboxLauncher;
+export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
+  readonly #launcher: SandboxLauncher<Kind>;
   readonly #options: WarmPoolOptions;
   /** By key, the one used longest ago first. */
-  readonly #shelves = new Map<string, Shelf>();
+  readonly #shelves = new Map<string, Shelf<Kind>>();
   readonly #dead = new WeakSet<LaunchedSandbox>();
   readonly #ending = new Set<Promise<void>>();
   #inMaking = 0;
   #closed = false;
 
-  constructor(launcher: SandboxLauncher, options: WarmPoolOptions) {
+  constructor(launcher: SandboxLauncher<Kind>, options: WarmPoolOptions) {
     this.#launcher = launcher;
     this.#options = options;
   }
@@ -53,7 +53,7 @@ export class WarmPool implements SandboxLauncher {
     return count;
   }
 
-  launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+  launch(recipe: Kind): Promise<LaunchedSandbox> {
     return keepAliveDuring(() => this.#launch(recipe));
   }
 
@@ -68,7 +68,7 @@ export class WarmPool implements SandboxLauncher {
     });
   }
 
-  async #launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+  async #launch(recipe: Kind): Promise<LaunchedSandbox> {
     const shelf = this.#use(recipe);
     const sandbox = (await this.#takeLiving(shelf)) ?? (await this.#launcher.launch(recipe));
     sandbox.setWaiting?.(false);
@@ -76,7 +76,7 @@ export class WarmPool implements SandboxLauncher {
     return sandbox;
   }
 
-  async #takeLiving(shelf: Shelf): Promise<LaunchedSandbox | undefined> {
+  async #takeLiving(shelf: Shelf<Kind>): Promise<LaunchedSandbox | undefined> {
     for (let spare = shelf.spares.shift(); spare !== undefined; spare = shelf.spares.shift()) {
       const sandbox = await spare;
       if (sandbox === undefined) continue;
@@ -87,7 +87,7 @@ export class WarmPool implements SandboxLauncher {
   }
 
   /** The shelf of a recipe, now the one used last. */
-  #use(recipe: LaunchRecipe): Shelf {
+  #use(recipe: Kind): Shelf<Kind> {
     const shelf = this.#shelves.get(recipe.key) ?? { recipe, spares: [], wanted: 0, idle: undefined };
     this.#shelves.delete(recipe.key);
     if (!this.#closed) this.#shelves.set(recipe.key, shelf);
@@ -101,7 +101,7 @@ export class WarmPool implements SandboxLauncher {
     return shelf;
   }
 
-  #replenishSoon(shelf: Shelf, taken: LaunchedSandbox): void {
+  #replenishSoon(shelf: Shelf<Kind>, taken: LaunchedSandbox): void {
     const timer = setTimeout(replenish, headStartMs);
     timer.unref();
     const pool = this;
@@ -124,7 +124,7 @@ export class WarmPool implements SandboxLauncher {
     }
   }
 
-  async #make(shelf: Shelf): Promise<LaunchedSandbox | undefined> {
+  async #make(shelf: Shelf<Kind>): Promise<LaunchedSandbox | undefined> {
     this.#inMaking++;
     try {
       const sandbox = await this.#launcher.launch(shelf.recipe);
@@ -143,7 +143,7 @@ export class WarmPool implements SandboxLauncher {
   }
 
   /** Whether one more spare may be made for `shelf`, after the shelf used longest ago has given one up if need be. */
-  #makeRoom(shelf: Shelf): boolean {
+  #makeRoom(shelf: Shelf<Kind>): boolean {
     if (this.spareCount < this.#options.maximumSpares) return true;
     for (const other of this.#shelves.values()) {
       if (other === shelf) return false;
@@ -155,7 +155,7 @@ export class WarmPool implements SandboxLauncher {
     return false;
   }
 
-  #clear(shelf: Shelf): void {
+  #clear(shelf: Shelf<Kind>): void {
     clearTimeout(shelf.idle);
     shelf.wanted = 0;
     for (const spare of shelf.spares.splice(0)) {
@@ -174,8 +174,9 @@ export class WarmPool implements SandboxLauncher {
 
 /** The same sandbox, said to have been started ahead. */
 function asWarm(sandbox: LaunchedSandbox): LaunchedSandbox {
-  const { channel, stdin, stdout, stderr, enforcement, exited } = sandbox;
+  const { backend, channel, stdin, stdout, stderr, enforcement, exited } = sandbox;
   return {
+    backend,
     channel,
     stdin,
     stdout,
@@ -188,7 +189,7 @@ function asWarm(sandbox: LaunchedSandbox): LaunchedSandbox {
     armDeadline: (milliseconds) => sandbox.armDeadline(milliseconds),
     usage: () => sandbox.usage(),
     kill: () => sandbox.kill(),
-    scratch: () => sandbox.scratch(),
+    files: () => sandbox.files(),
     dispose: () => sandbox.dispose(),
   };
 }

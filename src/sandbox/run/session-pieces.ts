@@ -1,13 +1,13 @@
 /** Runs pieces of code in the one sandbox of a session, each with output, use and artifacts of its own. */
-import { assertNever } from "../../../../model/assert-never.js";
-import type { SandboxExecutionResult } from "../../../../model/sandbox.js";
-import { endMark, makeToken } from "../../../channel/job.js";
-import type { ResolvedLimits } from "../../../config.js";
-import type { CodeRequest } from "../../../request.js";
-import type { SessionEnd } from "../../../session.js";
-import type { LaunchedSandbox, SandboxUsage } from "../launched.js";
-import { runPiece } from "../run-code.js";
+import { assertNever } from "../../model/assert-never.js";
+import type { SandboxExecutionResult } from "../../model/sandbox.js";
+import { endMark, makeToken } from "../channel/job.js";
+import type { ResolvedLimits } from "../config.js";
+import type { CodeRequest } from "../request.js";
+import type { SessionEnd } from "../session.js";
+import type { LaunchedSandbox, SandboxUsage } from "./launched.js";
 import { PieceStream } from "./piece-streams.js";
+import { runPiece } from "./run-code.js";
 
 export interface PieceOutcome {
   readonly result: SandboxExecutionResult;
@@ -51,6 +51,7 @@ export class SessionPieces {
     const sandbox = this.#sandbox;
     const before = sandbox.usage();
     return {
+      backend: sandbox.backend,
       channel: sandbox.channel,
       stdin: sandbox.stdin,
       stdout: this.#stdout.begin(endMark(token)),
@@ -62,7 +63,7 @@ export class SessionPieces {
       watchMemory: (onExceeded) => sandbox.watchMemory?.(onExceeded),
       usage: () => useSince(before, sandbox.usage()),
       kill: () => sandbox.kill(),
-      scratch: () => sandbox.scratch(),
+      files: () => sandbox.files(),
       dispose: () => sandbox.dispose(),
     };
   }

@@ -8,16 +8,7 @@
  */
 import { chmodSync, closeSync, constants, type Dirent, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import type { SandboxArtifact } from "../../../model/sandbox.js";
-
-export interface ArtifactLimits {
-  readonly bytes: number;
-  readonly count: number;
-}
-
-export interface CollectedArtifacts {
-  readonly artifacts: readonly SandboxArtifact[];
-  readonly omitted: readonly { readonly name: string; readonly reason: string }[];
-}
+import type { ArtifactLimits, CollectedArtifacts } from "../../run/files.js";
 
 const deepest = 32;
 const mostEntries = 20_000;

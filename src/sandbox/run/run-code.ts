@@ -5,16 +5,15 @@
  *     send job -> (output, frames)* -> the first of: exit, deadline, output limit, abort, memory watch
  *              -> everything in the sandbox is killed -> files are collected -> the sandbox is given back -> result
  */
-import { statfsSync } from "node:fs";
 import type { Readable } from "node:stream";
-import { SandboxCodeError, type SandboxExecutionResult, type SandboxVerdict } from "../../../model/sandbox.js";
-import { parseBoundedJson } from "../../channel/bounded-json.js";
-import { FrameReader } from "../../channel/frame-reader.js";
-import { codeFileName, encodeJob, makeToken } from "../../channel/job.js";
-import type { ResolvedLimits } from "../../config.js";
-import type { CodeRequest } from "../../request.js";
-import { judge, type ReportedError, type RunFacts } from "../../verdict.js";
-import { type CollectedArtifacts, collectArtifacts } from "./artifacts.js";
+import { SandboxCodeError, type SandboxExecutionResult, type SandboxVerdict } from "../../model/sandbox.js";
+import { parseBoundedJson } from "../channel/bounded-json.js";
+import { FrameReader } from "../channel/frame-reader.js";
+import { codeFileName, encodeJob, makeToken } from "../channel/job.js";
+import type { ResolvedLimits } from "../config.js";
+import type { CodeRequest } from "../request.js";
+import { judge, type ReportedError, type RunFacts } from "../verdict.js";
+import type { ArtifactRequest } from "./files.js";
 import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "./launched.js";
 import { OutputCapture } from "./output-capture.js";
 
@@ -188,15 +187,15 @@ class CodeRun {
 
   async #assemble(exit: SandboxExit, usage: SandboxUsage, executionTime: number): Promise<SandboxExecutionResult> {
     const { limits } = this.#settings;
-    const scratch = await this.#sandbox.scratch();
+    const files = await this.#sandbox.files();
     const stdoutBytes = this.#output.bytes("stdout");
     const stderrBytes = this.#output.bytes("stderr");
     const stderr = stderrBytes.toString("utf8");
-    const facts = this.#facts(exit, usage, scratch, stderr);
+    const facts = this.#facts(exit, usage, (await files?.isFull()) === true, stderr);
     const { verdict, message } = judge(facts, limits);
     const success = verdict === "ok";
     const stdout = stdoutBytes.toString("utf8");
-    const collected = this.#collect(scratch);
+    const collected = (await files?.collect(this.#artifactRequest())) ?? { artifacts: [], omitted: [] };
     const ranByItself = this.#ended === undefined && exit.deadline !== true;
     return {
       success,
@@ -218,14 +217,14 @@ class CodeRun {
       },
       artifacts: collected.artifacts,
       artifactsOmitted: collected.omitted,
-      backend: "process",
+      backend: this.#sandbox.backend,
       language: this.#request.language.name,
       warm: this.#sandbox.warm,
       enforcement: this.#sandbox.enforcement,
     };
   }
 
-  #facts(exit: SandboxExit, usage: SandboxUsage, scratch: number | undefined, stderr: string): RunFacts {
+  #facts(exit: SandboxExit, usage: SandboxUsage, diskFull: boolean, stderr: string): RunFacts {
     const deadline = exit.deadline === true ? "deadline" : undefined;
     const watched = usage.watched === "memory-limit" ? "memory" : undefined;
     return {
@@ -235,7 +234,7 @@ class CodeRun {
       signal: exit.signal,
       oomKills: usage.oomKills,
       processLimitHits: usage.processLimitHits,
-      diskFull: scratch !== undefined && isFull(scratch),
+      diskFull,
       peakBytes: usage.peakBytes,
       reported: this.#reported(),
       lastWords: lastLine(stderr),
@@ -289,15 +288,14 @@ class CodeRun {
     return omitted === undefined ? {} : { valueOmitted: omitted.slice(0, 1000) };
   }
 
-  #collect(scratch: number | undefined): CollectedArtifacts {
-    if (scratch === undefined) return { artifacts: [], omitted: [] };
+  #artifactRequest(): ArtifactRequest {
     const { files, code, language } = this.#request;
     const known = new Map(this.#settings.known);
     for (const file of files) known.set(file.name, file.bytes);
     known.set(codeFileName(language), Buffer.from(code));
     const { artifactBytes, artifactCount } = this.#settings.limits;
     const limits = { bytes: artifactBytes, count: artifactCount };
-    return collectArtifacts(scratch, "work", known, limits, language.ownFiles);
+    return { known, limits, ignored: language.ownFiles };
   }
 }
 
@@ -309,15 +307,6 @@ function mostOf(before: SandboxUsage, after: SandboxUsage): SandboxUsage {
     oomKills: Math.max(before.oomKills, after.oomKills),
     processLimitHits: Math.max(before.processLimitHits, after.processLimitHits),
   };
-}
-
-function isFull(scratch: number): boolean {
-  try {
-    const { bavail, ffree } = statfsSync(`/proc/self/fd/${scratch}`);
-    return bavail === 0 || ffree === 0;
-  } catch {
-    return false;
-  }
 }
 
 function endOf(stream: Readable): Promise<void> {
