@@ -37,14 +37,16 @@ const numberWithUnit = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i;
 export const durationForms = 'seconds as a number, or a string such as "250ms", "30s", "5m", "1h"';
 export const sizeForms = 'bytes as a number, or a string such as "512MB" (10^6) or "512MiB" (2^20)';
 
-/** Milliseconds in a duration. Throws `TypeError` for what is no duration, `RangeError` for one below 0 or not finite. */
+/** Milliseconds in a duration. Throws `TypeError` for what is no duration, `RangeError` for one below 0 or not finite, or written with a unit and over 2^53 ms. */
 export function parseDurationMs(value: Duration): number {
   return parseAmount(value, 1000, millisecondsPer, durationForms);
 }
 
-/** Whole bytes in a size, rounded down. Throws `TypeError` for what is no size, `RangeError` for one below 0 or not finite. */
+/** Whole bytes in a size, rounded down. Throws `TypeError` for what is no size, `RangeError` for one below 0 or over 2^53. */
 export function parseBytes(value: Size): number {
-  return Math.floor(parseAmount(value, 1, bytesPer, sizeForms));
+  const bytes = Math.floor(parseAmount(value, 1, bytesPer, sizeForms));
+  if (bytes <= Number.MAX_SAFE_INTEGER) return bytes;
+  throw new RangeError(`${value} bytes are more than can be counted exactly; takes ${sizeForms}`);
 }
 
 function parseAmount(
@@ -63,7 +65,9 @@ function parseAmount(
   const match = numberWithUnit.exec(value);
   const factor = match === null ? undefined : perUnit[match[2]!.toLowerCase()];
   if (match === null || factor === undefined) throw new TypeError(`"${value}" has no known unit; takes ${forms}`);
-  return Number(match[1]) * factor;
+  const amount = Number(match[1]) * factor;
+  if (amount <= Number.MAX_SAFE_INTEGER) return amount;
+  throw new RangeError(`"${value.slice(0, 40)}" is more than can be counted exactly; takes ${forms}`);
 }
 
 /** `1536` as `"1.5 KiB"`: the largest binary unit that leaves a number of at least 1. */
