@@ -81,6 +81,11 @@ export class Scheduler {
     return this.#ended;
   }
 
+  /** Whether all tasks from outside have come. */
+  get inputClosed(): boolean {
+    return this.#inputClosed;
+  }
+
   /** Whether an attempt of the task holds a slot and resources now. */
   holds(task: number): boolean {
     const state = this.table.state[task];

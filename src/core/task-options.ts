@@ -33,7 +33,7 @@ const knownOptions: Readonly<Record<keyof Task, boolean>> = {
   sandbox: true,
 };
 
-const kinds = ["thread", "process", "command", "code", "deferred"];
+const kinds = ["thread", "process", "command", "code", "batch", "deferred"];
 
 /** Checks one task and says whether it is plain: an inline function that asks for nothing but its dependencies. */
 export function checkTask(
@@ -79,7 +79,7 @@ function problemOfWork(run: unknown, refuse: ((kind: string) => string | undefin
   if (typeof run === "function") return isParentFunction(run) ? undefined : refuse?.("inline");
   const kind = typeof run === "object" && run !== null ? (run as { kind?: unknown }).kind : undefined;
   if (typeof kind === "string" && kinds.includes(kind)) return refuse?.(kind);
-  return "run: takes a function, or work made by worker(), subprocess(), command(), code() or deferred()";
+  return "run: takes a function, or work made by worker(), subprocess(), command(), code(), batch() or deferred()";
 }
 
 function checkPriority(task: Task, problems: { add(where: string, message: string): void }): void {

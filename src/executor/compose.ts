@@ -3,6 +3,7 @@
  * attempt needs it, so that a program that runs functions pays for no thread, process or sandbox.
  */
 import type { DescribedWork } from "../model/work.js";
+import type { Clock } from "../port/clock.js";
 import type { LimitEnforcement, Runner } from "../port/runner.js";
 import type { ResolvedConfig } from "./config.js";
 
@@ -12,9 +13,11 @@ export interface RunnerEnforcement extends LimitEnforcement {
   readonly runner: DescribedWork["kind"];
 }
 
-type MakeRunner = (config: ResolvedConfig) => Promise<Runner>;
+type MakeRunner = (config: ResolvedConfig, clock: Clock) => Promise<Runner>;
 
 const makers: Readonly<Record<DescribedWork["kind"], MakeRunner>> = {
+  batch: async ({ batching }, clock) =>
+    new (await import("../optimize/batch/batch-runner.js")).BatchRunner({ ...batching, clock }),
   thread: async ({ maxWorkers }) =>
     new (await import("../runner/thread/thread-runner.js")).ThreadRunner({ maxWorkers }),
   process: async ({ maxWorkers }) =>
@@ -25,11 +28,13 @@ const makers: Readonly<Record<DescribedWork["kind"], MakeRunner>> = {
 
 export class RunnerSet {
   readonly #config: ResolvedConfig;
+  readonly #clock: Clock;
   readonly #loading = new Map<string, Promise<Runner>>();
   readonly #runners = new Map<string, Runner>();
 
-  constructor(config: ResolvedConfig) {
+  constructor(config: ResolvedConfig, clock: Clock) {
     this.#config = config;
+    this.#clock = clock;
   }
 
   /** Why work of this kind cannot be run, or `undefined` where it can. */
@@ -57,7 +62,7 @@ export class RunnerSet {
   }
 
   #load(kind: string): Promise<Runner> {
-    const loading = makers[kind as DescribedWork["kind"]](this.#config).then((runner) => {
+    const loading = makers[kind as DescribedWork["kind"]](this.#config, this.#clock).then((runner) => {
       this.#runners.set(kind, runner);
       return runner;
     });

@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { makeLimits, type NamedLimits } from "../core/limits.js";
 import { type Policy, plainPolicy } from "../core/policy.js";
 import { readRetries } from "../core/task-options.js";
+import { defaultBatchSize } from "../model/batch.js";
 import { Checker } from "../model/check.js";
 import type { SandboxConfig } from "../model/sandbox.js";
 import type { RetryPolicy } from "../model/task.js";
@@ -67,6 +68,8 @@ export interface ResolvedConfig {
   readonly monitor: Observer | undefined;
   readonly sandbox: SandboxConfig | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Of batch tasks: most items of a call whose work names no `batchSize`, and whether they are gathered at all. */
+  readonly batching: { readonly batchSize: number; readonly gather: boolean };
 }
 
 const optionNames = [
@@ -105,6 +108,7 @@ export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
     monitor: config.monitor,
     sandbox: config.sandbox,
     signal: config.signal,
+    batching: { batchSize: defaultBatchSize, gather: true },
   };
   if (config.monitor !== undefined && typeof config.monitor?.observe !== "function")
     check.report("monitor", "takes an ExecutionMonitor, or anything with a method observe(event)");

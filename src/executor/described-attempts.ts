@@ -9,6 +9,8 @@ import type { AttemptControl, AttemptFailure, AttemptListener, AttemptRequest, R
 
 /** What becomes of described attempts. */
 export interface DescribedListener {
+  /** The attempt is about to be given to the runner of its work. */
+  describedHanded(task: number, work: DescribedWork): void;
   describedStarted(task: number, attempt: number, workerId: string): void;
   describedSucceeded(task: number, attempt: number, output: unknown): void;
   describedFailed(task: number, attempt: number, failure: AttemptFailure): void;
@@ -63,6 +65,10 @@ export class DescribedAttempts {
     this.#active.get(task)?.abort(reason);
   }
 
+  hurry(task: number): void {
+    this.#active.get(task)?.hurry();
+  }
+
   #hand(report: Report, base: RequestBase, handover: Handover): void {
     if (report.over) return;
     const runner = this.#runners.get(handover.work.kind);
@@ -78,6 +84,7 @@ export class DescribedAttempts {
 function start(runner: Runner, report: Report, base: RequestBase, { work, inputs, finish }: Handover): void {
   if (report.over) return;
   report.finish = finish;
+  report.handed(work);
   try {
     report.control = runner.start({ ...base, work, inputs }, report);
   } catch (thrown) {
@@ -98,6 +105,7 @@ class Report implements AttemptListener {
   #workerId: string | undefined;
   #aborted: Error | undefined;
   #control: AttemptControl | undefined;
+  #hurried = false;
   finish: ((output: unknown) => unknown) | undefined;
   over = false;
 
@@ -108,9 +116,21 @@ class Report implements AttemptListener {
     this.#onEnd = onEnd;
   }
 
+  handed(work: DescribedWork): void {
+    this.#listener.describedHanded(this.#task, work);
+  }
+
   set control(control: AttemptControl) {
     this.#control = control;
-    if (this.#aborted !== undefined && !this.over) control.abort(this.#aborted);
+    if (this.over) return;
+    if (this.#aborted !== undefined) control.abort(this.#aborted);
+    else if (this.#hurried) control.hurry?.();
+  }
+
+  /** Not to wait for others, now or when it is with its runner. */
+  hurry(): void {
+    this.#hurried = true;
+    if (this.#aborted === undefined && !this.over) this.#control?.hurry?.();
   }
 
   abort(reason: Error): void {

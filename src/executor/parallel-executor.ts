@@ -47,8 +47,8 @@ export class ParallelExecutor implements AsyncDisposable {
   /** @throws InvalidOptionError with everything that is wrong with the configuration. */
   constructor(config: ExecutionConfig = {}, world: ExecutorWorld = {}) {
     this.#config = resolveConfig(config);
-    this.#runners = new RunnerSet(this.#config);
     this.#clock = world.clock ?? systemClock;
+    this.#runners = new RunnerSet(this.#config, this.#clock);
     this.#random = world.random ?? Math.random;
   }
 

@@ -8,6 +8,7 @@ import type { AttemptFacts, ExecutionResult, ResourceUsage } from "../model/resu
 import type { ConditionContext, Task } from "../model/task.js";
 import type { DeferredWork, DescribedWork, Inputs, TaskFunction } from "../model/work.js";
 import type { AttemptFailure } from "../port/runner.js";
+import { BatchWatch } from "./batch-watch.js";
 import {
   DescribedAttempts,
   type DescribedListener,
@@ -158,7 +159,14 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     this.describedFailed(task, attempt, { error: asError(thrown), reason: reasonOf(thrown) });
   }
 
+  describedHanded(task: number, work: DescribedWork): void {
+    if (work.kind !== "batch") return;
+    this.#run.batches ??= new BatchWatch(this.#run, (waiting) => this.#described.hurry(waiting));
+    this.#run.batches.arrived(task, work.key);
+  }
+
   describedStarted(task: number, attempt: number, workerId: string): void {
+    this.#run.batches?.left(task);
     this.#run.outcomes.ran(task, workerId, undefined);
     if (this.#run.reporter.observed) this.#run.reporter.attemptStarted(task, attempt, workerId);
     this.#run.send({ type: "attempt-started", at: this.#run.clock.now(), task, attempt });
@@ -177,6 +185,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   }
 
   describedFailed(task: number, attempt: number, failure: AttemptFailure): void {
+    this.#run.batches?.left(task);
     if (!this.#isCurrent(task, attempt)) return;
     this.#run.outcomes.errors.set(task, failure);
     const retryable = (failure.retryable ?? true) && this.#mayRetry(task, attempt, failure.error);
@@ -197,6 +206,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   }
 
   describedStopped(task: number, attempt: number): void {
+    this.#run.batches?.left(task);
     const failure = this.#run.outcomes.errors.get(task);
     const retryable = failure === undefined || this.#mayRetry(task, attempt, failure.error);
     this.#run.send({

@@ -18,6 +18,7 @@ import { asError } from "../model/error.js";
 import type { TaskStatus } from "../model/result.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
+import type { BatchWatch } from "./batch-watch.js";
 import type { RunnerSet } from "./compose.js";
 import type { ResolvedConfig } from "./config.js";
 import { Outcomes } from "./outcomes.js";
@@ -69,6 +70,7 @@ export class RunCore implements RunState {
   readonly clock: Clock;
   readonly config: ResolvedConfig;
   readonly random: () => number;
+  batches: BatchWatch | undefined;
   readonly #parts: CoreParts;
   readonly #owner: CoreOwner;
   readonly #attempts: RunAttempts;
@@ -125,6 +127,10 @@ export class RunCore implements RunState {
     return this.#over;
   }
 
+  get busy(): boolean {
+    return this.#sending || this.#paused || this.#pending.length > 0;
+  }
+
   start(): void {
     this.#startedAt = this.clock.now();
     if (this.events.observed) {
@@ -166,6 +172,7 @@ export class RunCore implements RunState {
       this.#crash(thrown);
     } finally {
       this.#sending = false;
+      this.batches?.changed();
     }
   }
 

@@ -36,6 +36,7 @@ export class RunFamily {
     tasks.forEach((task, place) => {
       this.#run.tasks[numbers[place]!] = task;
       this.#run.numbers.set(task.id, numbers[place]!);
+      this.#run.batches?.added(numbers[place]!, task);
     });
     const taskIds = tasks.map((task) => task.id);
     if (reporter.observed) reporter.tasksAdded(parent, tasks);

@@ -3,6 +3,7 @@ import type { SchedulerEvent } from "../core/event.js";
 import type { Scheduler } from "../core/scheduler.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
+import type { BatchWatch } from "./batch-watch.js";
 import type { ResolvedConfig } from "./config.js";
 import type { Outcomes } from "./outcomes.js";
 import type { RunReporter } from "./run-reporter.js";
@@ -26,6 +27,10 @@ export interface RunState {
   readonly clock: Clock;
   readonly config: ResolvedConfig;
   readonly random: () => number;
+  /** Whether events wait to be taken. */
+  readonly busy: boolean;
+  /** Made with the first attempt at batch work. */
+  batches: BatchWatch | undefined;
   /** Hands an event to the scheduler, after those that wait. */
   send(event: SchedulerEvent): void;
   /** Has the scheduler take an event before this returns; what it answers is carried out in turn. */

@@ -156,6 +156,7 @@ export class TaskStream {
       const definitions = this.#parts.additions.compile([task], numbers, known, (demand) => demand);
       this.#core.tasks[number] = task;
       this.#numbers.set(task.id, number);
+      this.#core.batches?.added(number, task);
       for (const dependency of definitions[0]!.dependencies)
         this.#dependents.set(dependency, (this.#dependents.get(dependency) ?? 0) + 1);
       this.#core.sendNow({ type: "tasks-added", at: this.#core.clock.now(), parent: -1, tasks: definitions });

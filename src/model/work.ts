@@ -1,4 +1,5 @@
 /** What a task does, as data: a function in this process, or a description that a runner carries out elsewhere. */
+import type { BatchWork } from "./batch.js";
 import type { TaskContext } from "./context.js";
 import type { SandboxConfig } from "./sandbox.js";
 import type { ConditionContext } from "./task.js";
@@ -100,7 +101,8 @@ export type DescribedWork<In = never, Out = unknown> =
   | ThreadWork<In, Out>
   | ProcessWork<In, Out>
   | CommandWork<In, Out>
-  | CodeWork<In, Out>;
+  | CodeWork<In, Out>
+  | BatchWork<In, Out>;
 
 /** Work that is known only when the task starts, because it is made from what other tasks gave. Made by `deferred()`. */
 export interface DeferredWork<In = never, Out = unknown> extends WorkTypes<In, Out> {

@@ -55,6 +55,11 @@ export interface AttemptFailure {
 export interface AttemptControl {
   /** Ends the attempt: its signal is aborted, then it is stopped by force. Idempotent. */
   abort(reason: Error): void;
+  /**
+   * Nothing more can come from this attempt's run that it could be served together with: it has no reason to wait. Told
+   * only of work that waits for others.
+   */
+  hurry?(): void;
 }
 
 /** What holds a limit: the kernel's cgroup, the engine's own heap limit, only the admission of tasks, or nothing. */
