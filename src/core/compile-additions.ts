@@ -1,5 +1,6 @@
 /** Compiles tasks that are added to a run that has started, with the same checks as those that were there from the start. */
 import type { Task } from "../model/task.js";
+import { BatchKeys } from "./batch-keys.js";
 import type { CompileSettings } from "./compile.js";
 import { DemandReader, type NamedLimits } from "./limits.js";
 import type { Adjacency, Demand, TaskDefinition } from "./plan.js";
@@ -20,6 +21,7 @@ export class AdditionCompiler {
   readonly #settings: CompileSettings;
   readonly #policies: PolicyReader;
   readonly #demands: DemandReader;
+  readonly #batches = new BatchKeys();
 
   constructor(settings: CompileSettings & { readonly limits: NamedLimits }) {
     this.#settings = settings;
@@ -48,6 +50,7 @@ export class AdditionCompiler {
     const definitions = tasks.map((task, place): TaskDefinition => {
       const report = (message: string): void => problems.add(`task ${task.id}`, message);
       const simple = checkTask(task, this.#settings.refuse, problems);
+      this.#batches.read(task, report);
       within[place] = [];
       const dependencies: number[] = [];
       for (const id of dependencyIds(task)) {

@@ -1,5 +1,6 @@
 /** Reads the options of a graph's tasks into columns, each made only where some task has the option. */
 import type { Task } from "../model/task.js";
+import { BatchKeys } from "./batch-keys.js";
 import type { CompileSettings } from "./compile.js";
 import { DemandReader } from "./limits.js";
 import type { Demand } from "./plan.js";
@@ -16,6 +17,7 @@ export class OptionReader {
   readonly #problems: ProblemList;
   readonly #policies: PolicyReader;
   readonly #demands: DemandReader;
+  readonly #batches = new BatchKeys();
   /** Milliseconds, -1 where unknown. */
   #durations: Float64Array | undefined;
 
@@ -44,6 +46,7 @@ export class OptionReader {
     if (checkTask(task, this.#settings.refuse, this.#problems)) return;
     if (typeof task !== "object" || task === null) return;
     const report = (message: string): void => this.#problems.add(`task ${describeId(task.id)}`, message);
+    this.#batches.read(task, report);
     if (task.priority !== undefined && task.priority !== 0) {
       this.priority ??= new Int32Array(this.#count);
       this.priority[number] = task.priority;

@@ -558,7 +558,7 @@ describe("bad input starts nothing", () => {
           "task x: priority: takes an integer from -1000000 to 1000000, got 1.5",
           "task x: resources.memory: "lots" has no known unit; takes bytes as a number, or a string such as "512MB" (10^6) or "512MiB" (2^20)",
           "task x: retries: takes an integer from 0 to 1000000 or a retry policy, got -1",
-          "task x: run: takes a function, or work made by worker(), subprocess(), command(), code() or deferred()",
+          "task x: run: takes a function, or work made by worker(), subprocess(), command(), code(), batch() or deferred()",
           "task x: timeout: "soon" has no known unit; takes seconds as a number, or a string such as "250ms", "30s", "5m", "1h"",
           "task x: trigger: takes one of all-succeeded, all-done, any-failed, got "never"",
           "task x: unknown option "prio"; known: id, run, dependsOn, inputs, with, name, priority, retries, timeout, totalTimeout, resources, trigger, when, expectedDuration, sandbox",

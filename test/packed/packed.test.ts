@@ -52,7 +52,7 @@ describe("an installed package", () => {
     const program = `
       const namesOf = async (specifier) => Object.keys(await import(specifier));
       const names = await namesOf(${JSON.stringify(manifest.name)});
-      const parts = ${JSON.stringify(["./parallel", "./sandbox", "./monitor"].map(specifierOf))};
+      const parts = ${JSON.stringify(["./parallel", "./sandbox", "./optimized", "./monitor"].map(specifierOf))};
       const lost = (await Promise.all(parts.map(namesOf))).flat().filter((name) => !names.includes(name));
       console.log(JSON.stringify(lost));`;
     const stdout = await mustRun(["node", "--input-type=module", "--eval", program], { cwd: project });
