@@ -31,6 +31,7 @@ const knownOptions: Readonly<Record<keyof Task, boolean>> = {
   when: true,
   expectedDuration: true,
   sandbox: true,
+  affinity: true,
 };
 
 const kinds = ["thread", "process", "command", "code", "batch", "deferred"];
@@ -63,6 +64,7 @@ export function checkTask(
   if (task.inputs !== undefined && (typeof task.inputs !== "object" || task.inputs === null))
     problems.add(whereOf(task), "inputs: takes an object of task ids by name");
   if (!simple) checkPriority(task, problems);
+  if (task.affinity !== undefined) checkAffinity(task, problems);
   return simple;
 }
 
@@ -86,6 +88,12 @@ function checkPriority(task: Task, problems: { add(where: string, message: strin
   const { priority } = task;
   if (priority === undefined || (Number.isInteger(priority) && Math.abs(priority) <= 1_000_000)) return;
   problems.add(whereOf(task), `priority: takes an integer from -1000000 to 1000000, got ${String(priority)}`);
+}
+
+function checkAffinity(task: Task, problems: { add(where: string, message: string): void }): void {
+  const { affinity } = task;
+  if (typeof affinity !== "string" || affinity === "" || affinity.length > 500)
+    problems.add(whereOf(task), "affinity: takes a string of 1 to 500 characters");
 }
 
 /** Gives tasks that ask for the same the same policy. Policy 0 is the default. */

@@ -91,6 +91,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       timeoutMs: timeoutMs === Number.POSITIVE_INFINITY ? undefined : timeoutMs,
       memoryBytes: amountOf(demand, memoryResource, 1),
       cpuCores: amountOf(demand, cpuResource, 1000),
+      affinity: this.#run.tasks[task]!.affinity,
     };
     this.#described.start(task, request, this.#handover(task, work));
   }

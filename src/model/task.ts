@@ -68,6 +68,11 @@ export interface TaskOptions {
   readonly when?: (context: ConditionContext) => boolean | string | PromiseLike<boolean | string>;
   /** For `code` tasks: how the code is locked in, over what the work and the executor say. */
   readonly sandbox?: SandboxConfig;
+  /**
+   * What the task works on, where that is worth keeping at hand: of the workers and pooled resources that are free, the one
+   * that last served the same key is preferred. 1 to 500 characters.
+   */
+  readonly affinity?: string;
   /** How long the task is thought to run. Tasks on the longest remaining path start first. */
   readonly expectedDuration?: Duration;
 }

@@ -25,6 +25,8 @@ export interface AttemptRequest {
   readonly memoryBytes: number | undefined;
   /** Declared CPU cores of the task. */
   readonly cpuCores: number | undefined;
+  /** The task's key of affinity: a worker that served the same key before is preferred, where it is free. */
+  readonly affinity?: string | undefined;
 }
 
 /** What a runner tells of an attempt. Calls after the end are ignored. */

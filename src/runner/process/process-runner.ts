@@ -97,7 +97,7 @@ export class ProcessRunner implements Runner, ProcessOwner {
     while (this.#queue.length > 0) {
       const attempt = this.#queue[0]!;
       const memoryBytes = this.#memoryFor(attempt.request);
-      const worker = this.#idle(memoryBytes) ?? this.#grow(memoryBytes);
+      const worker = this.#idle(memoryBytes, attempt.request.affinity) ?? this.#grow(memoryBytes);
       if (worker === undefined) {
         this.#makeRoom(memoryBytes);
         return;
@@ -108,6 +108,7 @@ export class ProcessRunner implements Runner, ProcessOwner {
   }
 
   #give(worker: WorkerProcess, attempt: ProcessAttempt): void {
+    worker.warmKeys.add(attempt.request.affinity);
     try {
       worker.give(attempt);
     } catch (error) {
@@ -119,11 +120,15 @@ export class ProcessRunner implements Runner, ProcessOwner {
     return memoryBytes ? Math.max(memoryBytes, smallestProcessBytes) : this.#options.memoryLimitBytes;
   }
 
-  #idle(memoryBytes: number | undefined): WorkerProcess | undefined {
-    for (const worker of this.#workers)
-      if (worker.state === "serving" && worker.attempt === undefined && worker.memoryBytes === memoryBytes)
-        return worker;
-    return undefined;
+  /** An idle process of the limit; of several, one that served the key of affinity before. */
+  #idle(memoryBytes: number | undefined, affinity: string | undefined): WorkerProcess | undefined {
+    let idle: WorkerProcess | undefined;
+    for (const worker of this.#workers) {
+      if (worker.state !== "serving" || worker.attempt !== undefined || worker.memoryBytes !== memoryBytes) continue;
+      if (affinity === undefined || worker.warmKeys.has(affinity)) return worker;
+      idle ??= worker;
+    }
+    return idle;
   }
 
   #grow(memoryBytes: number | undefined): WorkerProcess | undefined {

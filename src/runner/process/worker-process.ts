@@ -15,6 +15,7 @@ import type { ProcessWork } from "../../model/work.js";
 import type { AttemptRequest } from "../../port/runner.js";
 import { LineSplitter } from "../command/line-splitter.js";
 import { cpuQuota } from "../process-limits.js";
+import { WarmKeys } from "../warm-keys.js";
 import type { WorkerEnd } from "../worker/failure.js";
 import type { FunctionNumbers } from "../worker/function-numbers.js";
 import { callFlags, type ToParentMessage, toParent, toWorker } from "../worker/protocol.js";
@@ -59,6 +60,7 @@ export class WorkerProcess {
   /** Whether it ever took calls. */
   wasReady = false;
   idleSinceMs = 0;
+  readonly warmKeys = new WarmKeys();
   readonly #owner: ProcessOwner;
   readonly #functions: FunctionNumbers;
   readonly #registered: boolean[] = [];

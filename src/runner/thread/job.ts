@@ -19,6 +19,8 @@ export class Job {
   readonly announce: boolean;
   /** Runs with no other attempt in its worker, so that there is no doubt whose fault an end is. */
   readonly alone: boolean;
+  /** A thread that served the same key before is preferred. */
+  readonly affinity: string | undefined;
   thread: PoolThread | undefined;
   slot = -1;
   /** Whether `started` was told. */
@@ -35,6 +37,7 @@ export class Job {
     this.transfer = options.transfer;
     this.announce = options.announce ?? false;
     this.alone = options.alone ?? false;
+    this.affinity = options.affinity;
   }
 
   tellStarted(workerId: string): void {
@@ -57,4 +60,5 @@ export interface JobOptions {
   readonly transfer?: readonly ArrayBuffer[] | undefined;
   readonly announce?: boolean;
   readonly alone?: boolean;
+  readonly affinity?: string | undefined;
 }

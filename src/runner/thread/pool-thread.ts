@@ -7,6 +7,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { toErrorData } from "../../model/error.js";
+import { WarmKeys } from "../warm-keys.js";
 import type { WorkerEnd } from "../worker/failure.js";
 import {
   callFlags,
@@ -66,6 +67,7 @@ export class PoolThread {
   /** Whether it ever took calls. */
   wasReady = false;
   idleSinceMs = 0;
+  readonly warmKeys = new WarmKeys();
   readonly #owner: ThreadOwner;
   readonly #worker: Worker;
   readonly #port: MessagePort;

@@ -119,25 +119,27 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
       this.#placeAlone();
       return;
     }
-    const thread = this.#queue.length === 0 ? this.#leastLoaded() : undefined;
+    const thread = this.#queue.length === 0 ? this.#leastLoaded(job.affinity) : undefined;
     if (thread === undefined || thread.inFlight > 0) this.#grow();
     if (thread === undefined) this.#queue.push(job);
     else this.#give(thread, job);
   }
 
-  #leastLoaded(): PoolThread | undefined {
+  /** The thread with the fewest attempts in it; of several, one that served the key of affinity before. */
+  #leastLoaded(affinity: string | undefined): PoolThread | undefined {
     let least: PoolThread | undefined;
     for (const thread of this.#threads) {
       if (thread.reserved || thread.room === 0) continue;
-      if (least === undefined || thread.inFlight < least.inFlight) {
-        least = thread;
-        if (thread.inFlight === 0) break;
-      }
+      const fewer = least === undefined || thread.inFlight < least.inFlight;
+      if (!fewer && !(thread.inFlight === least!.inFlight && thread.warmKeys.has(affinity))) continue;
+      least = thread;
+      if (thread.inFlight === 0 && (affinity === undefined || thread.warmKeys.has(affinity))) break;
     }
     return least;
   }
 
   #give(thread: PoolThread, job: Job): void {
+    thread.warmKeys.add(job.affinity);
     try {
       thread.give(job);
     } catch (error) {
@@ -157,7 +159,7 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
 
   #pump(): void {
     while (this.#queue.length > 0) {
-      const thread = this.#leastLoaded();
+      const thread = this.#leastLoaded(this.#queue.peek()?.affinity);
       if (thread === undefined) {
         this.#grow();
         return;

@@ -49,6 +49,7 @@ export class ThreadRunner implements Runner {
       transfer: work.transfer,
       announce: true,
       alone: this.#shared.lostTasks.take(request),
+      affinity: request.affinity,
     });
     return new ThreadAttempt(pool, job);
   }
