@@ -1,3 +1,17 @@
 /** `orchestrator-executor/monitor`: numbers about runs while they go on. */
 export type { Distribution } from "./monitor/distribution.js";
-export { type ExecutionMetrics, ExecutionMonitor, type ResourceUtilization } from "./monitor/execution-monitor.js";
+export {
+  ExecutionMonitor,
+  type ExecutionMonitorOptions,
+  type SubscribeOptions,
+} from "./monitor/execution-monitor.js";
+export type {
+  ExecutionMetrics,
+  MonitorSnapshot,
+  NamedTaskMetrics,
+  PoolUse,
+  ResourceUtilization,
+  RunInProgress,
+  TaskMetrics,
+  WindowMetrics,
+} from "./monitor/metrics.js";

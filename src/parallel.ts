@@ -63,7 +63,7 @@ export type {
   ThreadWork,
   Work,
 } from "./model/work.js";
-export type { Observer } from "./port/observer.js";
+export type { AttemptEndDetails, FunctionBatch, HeldAmounts, Observer, RunTally, TalliedRun } from "./port/observer.js";
 export type { LimitEnforcement } from "./port/runner.js";
 export type { WorkerPoolOptions } from "./runner/thread/options.js";
 export { WorkerPool } from "./runner/thread/worker-pool.js";

@@ -61,6 +61,11 @@ export class Admission {
     return this.#running;
   }
 
+  /** Whether no task declares anything. */
+  get plain(): boolean {
+    return this.#classes.length === 1;
+  }
+
   get ready(): number {
     return this.#ready;
   }

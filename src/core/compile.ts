@@ -14,6 +14,7 @@ import { describeId, ProblemList } from "./problem-list.js";
 import { DependencyReader } from "./read-dependencies.js";
 import { OptionReader } from "./read-options.js";
 import type { TaskIndex } from "./task-index.js";
+import { TaskKinds } from "./task-kinds.js";
 import { findCycles, remainingHops, remainingWeights, reversed, startOrder, topologicalOrder } from "./topology.js";
 
 export interface CompileSettings {
@@ -22,6 +23,8 @@ export interface CompileSettings {
   readonly defaults: Policy;
   /** Says why work of this kind (`"inline"` for a function) cannot be run here, or `undefined` where it can. */
   readonly refuse?: (kind: string) => string | undefined;
+  /** Whether the kinds of the tasks are to be read, for observers that count. */
+  readonly readKinds?: boolean;
 }
 
 export interface CompiledGraph {
@@ -29,6 +32,8 @@ export interface CompiledGraph {
   readonly tasks: readonly Task[];
   /** Task numbers by id. */
   readonly numbers: TaskIndex;
+  /** Where they were to be read. */
+  readonly kinds: TaskKinds | undefined;
 }
 
 /** @throws InvalidGraphError with everything that is wrong. */
@@ -37,10 +42,12 @@ export function compileGraph(tasks: readonly Task[], settings: CompileSettings):
   const count = tasks.length;
   const edges = new DependencyReader(count, problems);
   const options = new OptionReader(count, settings, problems);
+  const kinds = settings.readKinds ? new TaskKinds(count) : undefined;
   for (let number = 0; number < count; number++) {
     const task = tasks[number]!;
     edges.read(number, task);
     options.read(number, task);
+    kinds?.read(number, task);
   }
   const dependencies = edges.finish(tasks);
   const dependents = reversed(dependencies, count);
@@ -66,6 +73,7 @@ export function compileGraph(tasks: readonly Task[], settings: CompileSettings):
     plan: weight === undefined ? plan : planOrder(plan, settings.limits, weight),
     tasks,
     numbers: edges.numbers,
+    kinds,
   };
 }
 

@@ -41,6 +41,8 @@ export type SchedulerEffect =
       readonly task: number;
       readonly status: TaskStatus;
       readonly reason: EndReason | undefined;
+      /** It could have started and waited for the limits. */
+      readonly wasReady: boolean;
       readonly at: number;
     }
   /** Send `clock-reached` at this time. Replaces the wake-up asked for before. */

@@ -32,7 +32,7 @@ export interface SchedulerOptions {
   readonly failurePolicy: "continue" | "fail-fast";
   /** Whether all tasks are in the plan; `false` keeps the run open until `input-closed`. Default `true`. */
   readonly inputClosed?: boolean;
-  /** Whether `task-ready` effects, and `task-ended` effects of successes of the plan's tasks, are wanted. Default `false`. */
+  /** Sets `tellsReady`, and `tellsSuccess` to `"effect"`. Default `false`. */
   readonly observed?: boolean;
 }
 
@@ -44,7 +44,10 @@ export class Scheduler {
   readonly table: TaskTable;
   readonly admission: Admission;
   readonly #failFast: boolean;
-  observed: boolean;
+  /** Whether `task-ready` effects are wanted. */
+  tellsReady: boolean;
+  /** How successes of the plan's tasks are told; all other ends are told by `task-ended` effects. */
+  tellsSuccess: "nothing" | "number" | "effect";
   readonly #timers = new TimerHeap();
   #armedFor = Number.POSITIVE_INFINITY;
   /** Whether no task of the plan has a policy that matters to a start or an end. */
@@ -67,7 +70,8 @@ export class Scheduler {
     this.admission = new Admission(plan, options.limits, this.table.before, this.table.outranks);
     this.#failFast = options.failurePolicy === "fail-fast";
     this.#inputClosed = options.inputClosed ?? true;
-    this.observed = options.observed ?? false;
+    this.tellsReady = options.observed ?? false;
+    this.tellsSuccess = options.observed === true ? "effect" : "nothing";
     this.#live = plan.count;
     this.#plain = plan.policies.length === 1 && isPlain(plan.policies[0]!);
   }
@@ -222,7 +226,7 @@ export class Scheduler {
     this.table.state[task] = TaskState.ready;
     if (this.table.attempts[task] === 0) this.table.readyAt[task] = at;
     this.admission.push(task);
-    if (this.observed) this.#effects.push({ type: "task-ready", task, at });
+    if (this.tellsReady) this.#effects.push({ type: "task-ready", task, at });
   }
 
   #readyToRunning(task: number, at: number): void {
@@ -462,15 +466,15 @@ export class Scheduler {
   #end(task: number, state: EndState, reason: EndReason | undefined, at: number): void {
     const { table } = this;
     // It may have become ready after its end was decided.
-    if (table.state[task] === TaskState.ready) this.admission.remove(task);
+    const wasReady = table.state[task] === TaskState.ready;
+    if (wasReady) this.admission.remove(task);
     table.state[task] = state;
     table.endedAt[task] = at;
     table.ends[state - TaskState.succeeded]!++;
     this.#live--;
-    // A success that nobody watches is told by the table alone.
-    if (state !== TaskState.succeeded || this.observed || task >= table.planCount) {
-      this.#effects.push({ type: "task-ended", task, status: statusOf(state), reason, at });
-    }
+    if (state !== TaskState.succeeded || this.tellsSuccess === "effect" || task >= table.planCount) {
+      this.#effects.push({ type: "task-ended", task, status: statusOf(state), reason, wasReady, at });
+    } else if (this.tellsSuccess === "number") this.#effects.pushSuccess(task);
     if (state === TaskState.succeeded) this.#wakeDependents(task, at);
     else this.#endWithoutSuccess(task, state, reason, at);
     if (task >= table.planCount) this.#leaveFamily(task);

@@ -46,8 +46,8 @@ export interface ExecutionConfig {
   readonly retries?: number | RetryPolicy;
   /** After a failure, `"continue"` goes on with all that does not depend on it; `"fail-fast"` cancels the rest. Default `"continue"`. */
   readonly failurePolicy?: "continue" | "fail-fast";
-  /** Told of everything that happens in every run of this executor. */
-  readonly monitor?: Observer;
+  /** Told of everything that happens in every run of this executor: an `ExecutionMonitor`, any other observer, or several. */
+  readonly monitor?: Observer | readonly Observer[];
   /** Sandbox of `code` tasks, under what they say themselves. */
   readonly sandbox?: SandboxConfig;
   /** Cancels every run of this executor when it aborts. */
@@ -65,7 +65,7 @@ export interface ResolvedConfig {
   readonly defaults: Policy;
   readonly retryIf: RetryPolicy["retryIf"] | undefined;
   readonly failurePolicy: "continue" | "fail-fast";
-  readonly monitor: Observer | undefined;
+  readonly observers: readonly Observer[];
   readonly sandbox: SandboxConfig | undefined;
   readonly signal: AbortSignal | undefined;
   /** Of batch tasks: most items of a call whose work names no `batchSize`, and whether they are gathered at all. */
@@ -105,19 +105,25 @@ export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
     defaults: readDefaults(check, config),
     retryIf: typeof config.retries === "object" ? config.retries.retryIf : undefined,
     failurePolicy: check.oneOf("failurePolicy", config.failurePolicy, ["continue", "fail-fast"], "continue"),
-    monitor: config.monitor,
+    observers: readObservers(check, config.monitor),
     sandbox: config.sandbox,
     signal: config.signal,
     batching: { batchSize: defaultBatchSize, gather: true },
   };
-  if (config.monitor !== undefined && typeof config.monitor?.observe !== "function")
-    check.report("monitor", "takes an ExecutionMonitor, or anything with a method observe(event)");
   if (config.signal !== undefined && !(config.signal instanceof AbortSignal))
     check.report("signal", "takes an AbortSignal");
   if (config.sandbox !== undefined && (typeof config.sandbox !== "object" || config.sandbox === null))
     check.report("sandbox", "takes a SandboxConfig");
   check.finish();
   return resolved;
+}
+
+function readObservers(check: Checker, given: ExecutionConfig["monitor"]): readonly Observer[] {
+  if (given === undefined) return [];
+  const observers: readonly Observer[] = Array.isArray(given) ? given : [given];
+  if (observers.some((observer) => typeof observer?.observe !== "function"))
+    check.report("monitor", "takes an ExecutionMonitor, anything with a method observe(event), or an array of such");
+  return observers;
 }
 
 function readLimits(check: Checker, slots: number, given: ResourceLimits, cores: number): NamedLimits {

@@ -67,6 +67,11 @@ export class Outcomes {
     return this.#usage.size === 0 ? undefined : this.#usage.get(task);
   }
 
+  /** Whether more was told of attempts of the task than that they ended. */
+  toldOf(task: number): boolean {
+    return (this.#workers.size > 0 && this.#workers.has(task)) || (this.#facts.size > 0 && this.#facts.has(task));
+  }
+
   ended(task: number, reason: EndReason | undefined): void {
     if (reason !== undefined) this.#reasons.set(task, reason);
   }
@@ -94,6 +99,11 @@ export class Outcomes {
       cancelled: this.#table.ends[3]!,
       skipped: this.#table.ends[4]!,
     };
+  }
+
+  /** Whether a runner has told that an attempt of the task began. */
+  hasBegun(task: number): boolean {
+    return this.#workers.has(task);
   }
 
   workerOf(task: number): string {
@@ -154,6 +164,12 @@ export class Outcomes {
       workerId: this.workerOf(task),
       ...(usage === undefined ? undefined : { resourceUsage: usage }),
     };
+  }
+
+  /** Seconds between the moment the task could run and its first start. */
+  queuedTime(task: number): number {
+    const { startedAt, readyAt } = this.#table;
+    return (this.#firstStart(task, startedAt[task]!) - readyAt[task]!) / 1000;
   }
 
   #firstStart(task: number, lastStart: number): number {

@@ -126,8 +126,9 @@ export class ParallelExecutor implements AsyncDisposable {
     return this.#results(stream);
   }
 
-  #settingsOf({ limits, defaults }: ResolvedConfig): CompileSettings {
-    return { limits, defaults, refuse: (kind) => this.#runners.refuse(kind) };
+  #settingsOf({ limits, defaults, observers }: ResolvedConfig): CompileSettings {
+    const readKinds = observers.some((observer) => observer.tally !== undefined);
+    return { limits, defaults, refuse: (kind) => this.#runners.refuse(kind), readKinds };
   }
 
   async *#results(stream: TaskStream): AsyncGenerator<ExecutionResult, undefined, undefined> {

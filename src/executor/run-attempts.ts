@@ -39,11 +39,13 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
 
   start(task: number, attempt: number): void {
     const { run } = this.#run.tasks[task]!;
+    const { reporter } = this.#run;
+    if (reporter.observed) reporter.attemptHanded(task);
     if (typeof run !== "function") {
       this.#startDescribed(task, attempt, run);
       return;
     }
-    if (this.#run.reporter.observed) this.#run.reporter.attemptStarted(task, attempt, "inline");
+    if (reporter.observed) reporter.inlineStarted(task, attempt);
     this.#inline.start(
       task,
       attempt,
@@ -169,7 +171,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   describedStarted(task: number, attempt: number, workerId: string): void {
     this.#run.batches?.left(task);
     this.#run.outcomes.ran(task, workerId, undefined);
-    if (this.#run.reporter.observed) this.#run.reporter.attemptStarted(task, attempt, workerId);
+    if (this.#run.reporter.observed) this.#run.reporter.describedStarted(task, attempt, workerId);
     this.#run.send({ type: "attempt-started", at: this.#run.clock.now(), task, attempt });
   }
 

@@ -8,14 +8,14 @@
  * a turn of the event loop, no event is taken until one has come.
  */
 import type { AdditionCompiler } from "../core/compile-additions.js";
-import type { EndReason, SchedulerEffect } from "../core/effect.js";
+import type { SchedulerEffect } from "../core/effect.js";
 import { EffectList } from "../core/effect-list.js";
 import type { SchedulerEvent } from "../core/event.js";
 import type { Plan } from "../core/plan.js";
 import { Scheduler } from "../core/scheduler.js";
+import type { TaskKinds } from "../core/task-kinds.js";
 import { assertNever } from "../model/assert-never.js";
 import { asError } from "../model/error.js";
-import type { TaskStatus } from "../model/result.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import type { BatchWatch } from "./batch-watch.js";
@@ -23,7 +23,6 @@ import type { RunnerSet } from "./compose.js";
 import type { ResolvedConfig } from "./config.js";
 import { Outcomes } from "./outcomes.js";
 import { RunAttempts } from "./run-attempts.js";
-import { RunEvents } from "./run-events.js";
 import { RunFamily } from "./run-family.js";
 import { RunReporter } from "./run-reporter.js";
 import type { RunState, TaskNumbers } from "./run-state.js";
@@ -36,6 +35,8 @@ export interface CoreParts {
   /** By number. Added tasks are put into it. */
   readonly tasks: Task[];
   readonly numbers: TaskNumbers;
+  /** Kinds of the tasks, where they have been read. */
+  readonly kinds: TaskKinds | undefined;
   readonly additions: AdditionCompiler;
   readonly config: ResolvedConfig;
   readonly runners: RunnerSet;
@@ -55,6 +56,8 @@ export interface CoreOwner {
   crashed(thrown: unknown): void;
 }
 
+type TaskEnded = Extract<SchedulerEffect, { type: "task-ended" }>;
+
 /** Milliseconds without a turn of the event loop. */
 const sliceMs = 10;
 
@@ -65,7 +68,6 @@ export class RunCore implements RunState {
   readonly numbers: TaskNumbers;
   readonly scheduler: Scheduler;
   readonly outcomes: Outcomes;
-  readonly events: RunEvents;
   readonly reporter: RunReporter;
   readonly clock: Clock;
   readonly config: ResolvedConfig;
@@ -86,7 +88,6 @@ export class RunCore implements RunState {
   /** Events wait for that turn. */
   #paused = false;
   #cancelWake: (() => void) | undefined;
-  #startedAt = 0;
   #cancelRequested = false;
   #over = false;
   readonly #onAbort: () => void;
@@ -108,15 +109,19 @@ export class RunCore implements RunState {
       inputClosed: !parts.open,
     });
     this.outcomes = new Outcomes(this.scheduler.table, (task) => tasks[task]!.id);
-    this.events = new RunEvents(id, config.monitor === undefined ? [] : [config.monitor]);
-    this.reporter = new RunReporter({
-      events: this.events,
-      tasks,
-      scheduler: this.scheduler,
-      outcomes: this.outcomes,
-      clock,
-      limits: config.limits,
-    });
+    this.reporter = new RunReporter(
+      {
+        runId: id,
+        graphName: parts.graphName,
+        kinds: parts.kinds,
+        tasks,
+        scheduler: this.scheduler,
+        outcomes: this.outcomes,
+        clock,
+        limits: config.limits,
+      },
+      config.observers,
+    );
     this.#family = new RunFamily(this, parts.additions);
     this.#attempts = new RunAttempts(this, this.#family, parts.runners);
     this.#onAbort = () => this.cancel("caller", messageOf(this.#abortedSignal()?.reason));
@@ -132,14 +137,11 @@ export class RunCore implements RunState {
   }
 
   start(): void {
-    this.#startedAt = this.clock.now();
-    if (this.events.observed) {
-      this.scheduler.observed = true;
-      this.reporter.runStarted(this.#startedAt, this.#parts.graphName);
-    }
+    const startedAt = this.clock.now();
+    this.reporter.runStarted(startedAt);
     const aborted = this.#abortedSignal();
     if (aborted !== undefined) this.cancel("caller", messageOf(aborted.reason));
-    this.send({ type: "run-started", at: this.#startedAt });
+    this.send({ type: "run-started", at: startedAt });
   }
 
   cancel(by: "caller" | "shutdown", message: string): void {
@@ -147,7 +149,7 @@ export class RunCore implements RunState {
     this.#cancelRequested = true;
     this.outcomes.cancelMessage = message;
     const at = this.clock.now();
-    if (this.events.observed) this.reporter.cancelRequested(at, by, message);
+    if (this.reporter.observed) this.reporter.cancelRequested(at, by, message);
     this.send({ type: "run-cancelled", at, by });
   }
 
@@ -196,6 +198,10 @@ export class RunCore implements RunState {
 
   #performAll(): void {
     const effects = this.#effects;
+    if (effects.successCount > 0) {
+      for (let index = 0; index < effects.successCount; index++) this.reporter.succeeded(effects.successAt(index));
+      effects.clearSuccesses();
+    }
     for (let index = 0; index < effects.size; index++) this.#perform(effects.at(index));
     effects.clear();
   }
@@ -224,7 +230,7 @@ export class RunCore implements RunState {
         this.#attempts.start(effect.task, effect.attempt);
         return;
       case "task-ended":
-        this.#taskEnded(effect.task, effect.status, effect.reason, effect.at);
+        this.#taskEnded(effect);
         return;
       case "abort-attempt":
         this.#attempts.abort(effect.task, effect.attempt, effect.because);
@@ -239,7 +245,7 @@ export class RunCore implements RunState {
         this.reporter.taskReady(effect.task, effect.at);
         return;
       case "retry-scheduled":
-        if (this.events.observed) this.reporter.retryScheduled(effect.task, effect.attempt, effect.retryAt);
+        if (this.reporter.observed) this.reporter.retryScheduled(effect.task, effect.attempt, effect.retryAt);
         return;
       case "resume-task":
         this.#family.resume(effect.task);
@@ -252,12 +258,12 @@ export class RunCore implements RunState {
     }
   }
 
-  #taskEnded(task: number, status: TaskStatus, reason: EndReason | undefined, at: number): void {
+  #taskEnded({ task, status, reason, wasReady, at }: TaskEnded): void {
     if (status !== "succeeded") {
       this.outcomes.ended(task, reason);
       this.outcomes.outputs[task] = undefined;
     }
-    if (this.events.observed) this.reporter.taskEnded(task, status, at);
+    if (this.reporter.observed) this.reporter.taskEnded(task, status, wasReady, at);
     this.#family.ended(task);
     this.#owner.taskEnded(task);
   }
@@ -271,7 +277,7 @@ export class RunCore implements RunState {
 
   #ended(at: number): void {
     this.#finish();
-    if (this.events.observed) this.reporter.runEnded(at, this.#startedAt, this.outcomes.counts);
+    if (this.reporter.observed) this.reporter.runEnded(at);
     this.#owner.ended(at);
   }
 
@@ -284,6 +290,7 @@ export class RunCore implements RunState {
   /** The run cannot go on, and says so rather than hang. */
   #crash(thrown: unknown): void {
     this.#finish();
+    this.reporter.crashed();
     this.#owner.crashed(thrown);
   }
 

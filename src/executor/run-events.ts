@@ -9,12 +9,11 @@ export type NewEvent = WithoutPlace<RunEvent>;
 
 export class RunEvents {
   readonly #runId: string;
-  readonly #observers: Observer[];
+  readonly #observers: Observer[] = [];
   #sequence = 0;
 
-  constructor(runId: string, observers: readonly Observer[]) {
+  constructor(runId: string) {
     this.#runId = runId;
-    this.#observers = [...observers];
   }
 
   get observed(): boolean {
@@ -36,11 +35,15 @@ export class RunEvents {
       try {
         observer.observe(placed);
       } catch (error) {
-        process.emitWarning(
-          `an observer of run ${this.#runId} threw at ${event.type}: ${error instanceof Error ? error.stack : String(error)}`,
-        );
+        this.warn(event.type, error);
       }
     }
+  }
+
+  /** Reports what an observer threw; the run goes on. */
+  warn(where: string, thrown: unknown): void {
+    const told = thrown instanceof Error ? thrown.stack : String(thrown);
+    process.emitWarning(`an observer of run ${this.#runId} threw at ${where}: ${told}`);
   }
 }
 

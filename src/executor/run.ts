@@ -43,7 +43,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
       settled.reject = reject;
     });
     this.#core = new RunCore(
-      { ...parts, plan: graph.plan, tasks: [...graph.tasks], numbers: graph.numbers, open: false },
+      { ...parts, plan: graph.plan, tasks: [...graph.tasks], numbers: graph.numbers, kinds: graph.kinds, open: false },
       {
         taskEnded: () => undefined,
         ended: () => settled.resolve(new RunResults(graph.numbers, this.#core.outcomes)),
@@ -80,13 +80,12 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
 
   /** Has `observer` told of all events from now on. */
   observe(observer: Observer): void {
-    this.#core.events.add(observer);
-    this.#core.scheduler.observed = true;
+    this.#core.reporter.add(observer);
   }
 
   /** The events from now on: all of them where this is asked for before the run has started, which it does on the next microtask. */
   [Symbol.asyncIterator](): AsyncIterator<RunEvent, undefined> {
-    const stream: EventStream = new EventStream(() => this.#core.events.remove(stream));
+    const stream: EventStream = new EventStream(() => this.#core.reporter.remove(stream));
     if (this.#core.over) stream.close();
     else this.observe(stream);
     return stream;

@@ -92,7 +92,7 @@ export class TaskStream {
     this.#results = new TaskQueue({ capacity: window });
     const { plan } = compileGraph([], { limits: config.limits, defaults: config.defaults });
     this.#core = new RunCore(
-      { ...parts, graphName: "stream", plan, tasks: [], numbers: this.#numbers, open: true },
+      { ...parts, graphName: "stream", plan, tasks: [], numbers: this.#numbers, kinds: undefined, open: true },
       {
         taskEnded: (task) => this.#taskEnded(task),
         ended: () => this.#results.close(),

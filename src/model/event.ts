@@ -107,6 +107,8 @@ export interface TaskResumedEvent extends TaskLevel {
 export interface TaskEndedEvent extends TaskLevel {
   readonly type: "task-ended";
   readonly status: TaskStatus;
+  /** Only where the task was ready when it ended: it was cancelled, or timed out, while it waited for the limits. */
+  readonly wasReady?: true;
   readonly result: ExecutionResult;
 }
 

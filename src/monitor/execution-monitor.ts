@@ -1,46 +1,30 @@
-/** Numbers about runs while they go on, from their events alone. */
-import type { AttemptEndedEvent, AttemptStartedEvent, RunEvent, TaskEndedEvent } from "../model/event.js";
-import type { TaskStatus } from "../model/result.js";
-import type { Observer } from "../port/observer.js";
-import { type Distribution, DurationHistogram } from "./distribution.js";
-import { UsageMeter } from "./usage.js";
+/** Numbers about runs while they go on. */
+import { Checker } from "../model/check.js";
+import type { RunEvent } from "../model/event.js";
+import type { Duration } from "../model/units.js";
+import type { Observer, RunTally, TalliedRun } from "../port/observer.js";
+import { EventTally } from "./event-tally.js";
+import { Ledger } from "./ledger.js";
+import { LedgerTally } from "./ledger-tally.js";
+import type { ExecutionMetrics, MonitorSnapshot } from "./metrics.js";
+import { readLedger } from "./read-ledger.js";
+import { Subscription } from "./subscription.js";
 
-/** Use of one resource, in its own unit: attempts for `slots`, cores for `cpu`, bytes for `memory`. */
-export interface ResourceUtilization {
-  readonly now: number;
-  /** Over the time since the first attempt, weighted by time. */
-  readonly average: number;
-  readonly peak: number;
-  /** What the runs in progress, or the last one, may use at once. */
-  readonly limit: number;
-  /** `average / limit`, from 0 to 1. */
-  readonly fraction: number;
+export interface ExecutionMonitorOptions {
+  /** Lengths of the sliding windows, up to 8, each from 1 second to 1 day. Default 10 seconds, 1 minute and 5 minutes. */
+  readonly windows?: readonly Duration[];
+  /** Kinds of task that are counted each for itself, from 0 to 1000; the others are counted together as `"(other)"`. Default 100. */
+  readonly maxNames?: number;
 }
 
-/** Plain data, ready for JSON. Durations are seconds. */
-export interface ExecutionMetrics {
-  /** Mean execution time of the attempts that ended. */
-  readonly avgExecutionTime: number;
-  /** Tasks that succeeded, of those that ran and ended; 1 where none has. */
-  readonly successRate: number;
-  /** By resource, as the attempts declared it; `slots` is always there. */
-  readonly resourceUtilization: Readonly<Record<string, ResourceUtilization>>;
-  /** Tasks that ended, by how. */
-  readonly ended: Readonly<Record<TaskStatus, number>>;
-  /** Tasks that could start and wait for the limits. */
-  readonly ready: number;
-  /** Attempts that run now. */
-  readonly running: number;
-  /** Attempts that were followed by another. */
-  readonly retries: number;
-  /** Attempts that ran into a timeout. */
-  readonly timeouts: number;
-  readonly executionTime: Distribution;
-  /** Time between the moment a task could run and its first start. */
-  readonly queuedTime: Distribution;
+export interface SubscribeOptions {
+  /** Between one snapshot and the next; from 10 milliseconds. Default 1 second. */
+  readonly interval?: Duration;
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
 }
 
-const noEnds: Record<TaskStatus, number> = { succeeded: 0, failed: 0, "timed-out": 0, cancelled: 0, skipped: 0 };
+const defaultWindows: readonly Duration[] = ["10s", "1m", "5m"];
 
 /**
  * Watches runs.
@@ -51,144 +35,73 @@ const noEnds: Record<TaskStatus, number> = { succeeded: 0, failed: 0, "timed-out
  * await executor.executeTasks(tasks);
  * console.log(monitor.getMetrics().executionTime.p99);
  *
- * One monitor may be given to several executors. Its memory does not grow with the number of tasks.
+ * One monitor may be given to several executors and added to single runs (`run.observe(monitor)`); its figures are those of
+ * all of them. Its memory does not grow with the number of tasks, and a task costs it a few additions.
  */
 export class ExecutionMonitor implements Observer {
-  #ended = { ...noEnds };
-  #ready = 0;
-  #retries = 0;
-  #timeouts = 0;
-  #executionTime = new DurationHistogram();
-  #queuedTime = new DurationHistogram();
-  readonly #use = new Map<string, UsageMeter>([["slots", new UsageMeter()]]);
-  readonly #limits = new Map<string, number>([["slots", 0]]);
-  /** What each running attempt holds, and whether it holds it now (not while it is suspended), by run and task. */
-  readonly #held = new Map<string, { readonly amounts: Readonly<Record<string, number>>; active: boolean }>();
-  /** Tasks that are ready and have not started, by run and task. */
-  readonly #waiting = new Set<string>();
-  #lastAt = 0;
+  readonly #ledger: Ledger;
+  readonly #events: EventTally;
 
-  /** Told of every event by the executors that it is given to. */
-  observe(event: RunEvent): void {
-    this.#lastAt = Math.max(this.#lastAt, event.at);
-    switch (event.type) {
-      case "run-started":
-        for (const [name, limit] of Object.entries(event.limits)) this.#limits.set(name, limit);
-        return;
-      case "task-ready":
-        this.#setWaiting(keyOf(event), true);
-        return;
-      case "attempt-started":
-        this.#attemptStarted(event);
-        return;
-      case "attempt-ended":
-        this.#attemptEnded(event);
-        return;
-      case "task-suspended":
-        this.#setActive(keyOf(event), false, event.at);
-        return;
-      case "task-resumed":
-        this.#setActive(keyOf(event), true, event.at);
-        return;
-      case "task-ended":
-        this.#taskEnded(event);
-        return;
-      default:
-        return;
-    }
+  /** @throws InvalidOptionError with everything that is wrong with the options. */
+  constructor(options: ExecutionMonitorOptions = {}) {
+    const { windows, maxNames } = readOptions(options);
+    this.#ledger = new Ledger(windows, maxNames);
+    this.#events = new EventTally(this.#ledger);
   }
 
-  /** The numbers as they are now. */
+  /** Counts a run as it goes on: executors call it, once for each run. */
+  tally(run: TalliedRun): RunTally {
+    return new LedgerTally(this.#ledger, run);
+  }
+
+  /** Counts an event of a run that does not go on here: one that is read from a journal, say. */
+  observe(event: RunEvent): void {
+    this.#events.observe(event);
+  }
+
+  /** The numbers as they are now: plain data. */
   getMetrics(): ExecutionMetrics {
-    const executionTime = this.#executionTime.read();
-    const { succeeded, failed } = this.#ended;
-    const ran = succeeded + failed + this.#ended["timed-out"];
-    return {
-      avgExecutionTime: executionTime.mean,
-      successRate: ran === 0 ? 1 : succeeded / ran,
-      resourceUtilization: this.#utilization(),
-      ended: { ...this.#ended },
-      ready: this.#ready,
-      running: this.#use.get("slots")!.now,
-      retries: this.#retries,
-      timeouts: this.#timeouts,
-      executionTime,
-      queuedTime: this.#queuedTime.read(),
-    };
+    return readLedger(this.#ledger);
+  }
+
+  /** The metrics with the time at which they were true, for whoever keeps or sends them. */
+  snapshot(): MonitorSnapshot {
+    const metrics = this.getMetrics();
+    return { version: 1, at: this.#ledger.now, since: this.#ledger.since ?? null, metrics };
+  }
+
+  /**
+   * Snapshots, the first at once and then one in each interval. Nothing is kept for a reader that is slow: it gets what is
+   * true when it asks. Does not keep the process alive.
+   *
+   * @throws InvalidOptionError
+   */
+  subscribe(options: SubscribeOptions = {}): AsyncIterableIterator<MonitorSnapshot, undefined> {
+    const check = new Checker("subscribe");
+    check.object("", options, ["interval", "signal"]);
+    const intervalMs = check.durationMs("interval", options.interval, 1000, 10);
+    if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
+      check.report("signal", "takes an AbortSignal");
+    check.finish();
+    return new Subscription(() => this.snapshot(), intervalMs, options.signal);
   }
 
   /** Forgets what has ended. What runs or waits now goes on being counted. */
   reset(): void {
-    this.#ended = { ...noEnds };
-    this.#retries = 0;
-    this.#timeouts = 0;
-    this.#executionTime = new DurationHistogram();
-    this.#queuedTime = new DurationHistogram();
-    for (const [name, meter] of this.#use) {
-      const fresh = new UsageMeter();
-      fresh.change(meter.now, this.#lastAt);
-      this.#use.set(name, fresh);
-    }
-  }
-
-  #attemptStarted(event: AttemptStartedEvent): void {
-    const key = keyOf(event);
-    this.#setWaiting(key, false);
-    this.#held.set(key, { amounts: { ...event.resources, slots: 1 }, active: false });
-    this.#setActive(key, true, event.at);
-  }
-
-  #attemptEnded(event: AttemptEndedEvent): void {
-    const key = keyOf(event);
-    this.#setActive(key, false, event.at);
-    this.#held.delete(key);
-    this.#executionTime.record(event.executionTime);
-    if (event.retryAt !== undefined) this.#retries++;
-    if (event.outcome === "timed-out") this.#timeouts++;
-  }
-
-  #taskEnded(event: TaskEndedEvent): void {
-    this.#ended[event.status]++;
-    this.#setWaiting(keyOf(event), false);
-    if (event.result.attempts > 0) this.#queuedTime.record(event.result.queuedTime);
-  }
-
-  #setWaiting(key: string, waiting: boolean): void {
-    if (waiting) this.#waiting.add(key);
-    else this.#waiting.delete(key);
-    this.#ready = this.#waiting.size;
-  }
-
-  #setActive(key: string, active: boolean, at: number): void {
-    const held = this.#held.get(key);
-    if (held === undefined || held.active === active) return;
-    held.active = active;
-    for (const [name, amount] of Object.entries(held.amounts)) this.#meter(name).change(active ? amount : -amount, at);
-  }
-
-  #meter(name: string): UsageMeter {
-    const known = this.#use.get(name) ?? new UsageMeter();
-    this.#use.set(name, known);
-    return known;
-  }
-
-  #utilization(): Record<string, ResourceUtilization> {
-    const utilization: Record<string, ResourceUtilization> = {};
-    for (const [name, meter] of this.#use) {
-      const average = meter.average(this.#lastAt);
-      const limit = this.#limits.get(name) ?? 0;
-      utilization[name] = {
-        now: meter.now,
-        average,
-        peak: meter.peak,
-        limit,
-        fraction: limit === 0 ? 0 : average / limit,
-      };
-    }
-    return utilization;
+    this.#ledger.reset();
   }
 }
 
-function keyOf(event: { readonly runId: string; readonly taskId: string }): string {
-  return `${event.runId}\0${event.taskId}`;
+function readOptions(options: ExecutionMonitorOptions): { windows: number[]; maxNames: number } {
+  const check = new Checker("monitor");
+  check.object("", options, ["windows", "maxNames"]);
+  const given = options.windows ?? defaultWindows;
+  if (!Array.isArray(given) || given.length > 8) check.report("windows", "takes an array of up to 8 durations");
+  const windows = (Array.isArray(given) ? given : []).map((length, place) =>
+    check.durationMs(`windows[${place}]`, length, 1000, 1000),
+  );
+  if (windows.some((length) => length > 86_400_000)) check.report("windows", "takes durations up to 1 day");
+  const maxNames = check.number("maxNames", options.maxNames, { minimum: 0, maximum: 1000, integer: true }, 100);
+  check.finish();
+  return { windows, maxNames };
 }

@@ -1,7 +1,82 @@
 /** The port to whoever watches runs: monitor, journal, progress, traces. */
-import type { RunEvent } from "../model/event.js";
+import type { AttemptEndedEvent, RunEvent } from "../model/event.js";
+import type { AttemptFacts, ResourceUsage, TaskStatus } from "../model/result.js";
 
 export interface Observer {
   /** Told of every event of every run, in order. Must be quick; what it throws is reported as a warning and the run goes on. */
   observe(event: RunEvent): void;
+  /**
+   * For an observer that only counts: called once for each run, when it starts or the observer is added to it. The tally
+   * that it gives is told what happens in place of `observe`, and no event is made for it: a million small tasks cost a
+   * few calls each, and no objects.
+   */
+  tally?(run: TalliedRun): RunTally;
+}
+
+/** What a tally may ask its run at any time. */
+export interface TalliedRun {
+  readonly id: string;
+  /** Name of the graph. */
+  readonly graph: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** What attempts may hold at once: `slots`, `cpu` in cores, `memory` in bytes, and custom resources. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** Tasks of the run so far; of a stream, those that are in it. */
+  readonly taskCount: number;
+  /** Tasks that could start and wait for the limits. */
+  readonly ready: number;
+  /** Hands over the functions whose starts and ends have been kept back to be told together. */
+  flush(): void;
+  /** Has functions told one by one (`true`), for whoever has to know their order among several runs, or together again. */
+  tellAtOnce(atOnce: boolean): void;
+  /** Name of a kind of task; 0 is `"(other)"`, every kind beyond the first thousand of the run. */
+  kindName(kind: number): string;
+  /** Milliseconds since the epoch, by the run's clock. May be kept after the run: it holds nothing of it. */
+  readonly now: () => number;
+}
+
+/** Amounts by resource, without the slot that every attempt takes; `undefined` where nothing was declared. The same object for the same demand. */
+export type HeldAmounts = Readonly<Record<string, number>> | undefined;
+
+/** What is rarely true of an attempt's end. */
+export interface AttemptEndDetails {
+  /** Whether another attempt follows. */
+  readonly retried: boolean;
+  readonly facts: AttemptFacts | undefined;
+  readonly usage: ResourceUsage | undefined;
+}
+
+/**
+ * Starts and successes of functions, in the order in which they happened: for each a number of a task, inverted (`~task`)
+ * where it started, and the scheduler's columns to read it from. Valid during the call.
+ */
+export interface FunctionBatch {
+  readonly count: number;
+  readonly entries: Int32Array;
+  readonly readyAt: Float64Array;
+  readonly startedAt: Float64Array;
+  readonly endedAt: Float64Array;
+  kindOf(task: number): number;
+}
+
+/** Told what happens in a run, in order. Kinds of task are numbers from 0, small ones first. Times (`at`) are milliseconds since the epoch; other times are seconds. */
+export interface RunTally {
+  /** An attempt holds a slot and its resources from now on: it has started, or runs on after a wait. */
+  took(held: HeldAmounts, workerId: string, at: number): void;
+  /** An attempt has given back what it held: it has ended, or waits for tasks that it added. */
+  gave(held: HeldAmounts, workerId: string, at: number): void;
+  /** `details` is `undefined` for an attempt of which there is nothing more to tell. */
+  attemptEnded(
+    kind: number,
+    outcome: AttemptEndedEvent["outcome"],
+    executionTime: number,
+    at: number,
+    details: AttemptEndDetails | undefined,
+  ): void;
+  /** `queuedTime` is -1 for a task that never ran. */
+  taskEnded(kind: number, status: TaskStatus, queuedTime: number, at: number): void;
+  /** Starts and successes of functions that declared nothing, which is what happens most: short for the four above. */
+  functions(batch: FunctionBatch): void;
+  runEnded(at: number): void;
 }

@@ -1,0 +1,65 @@
+/**
+ * Starts and successes of functions, kept back to be told together: a number each. Whoever counts reads the rest from the
+ * scheduler's columns in one loop, in which the processor fetches many rows at a time, instead of one for each call.
+ */
+import type { TaskTable } from "../core/task-table.js";
+import type { FunctionBatch, RunTally } from "../port/observer.js";
+
+const most = 2048;
+
+export class FunctionLog implements FunctionBatch {
+  entries = new Int32Array(0);
+  count = 0;
+  readonly kindOf: (task: number) => number;
+  readonly #table: TaskTable;
+  readonly #tallies: readonly RunTally[];
+  readonly #threw: (thrown: unknown) => void;
+  #most = most;
+
+  constructor(
+    table: TaskTable,
+    kindOf: (task: number) => number,
+    tallies: readonly RunTally[],
+    threw: (thrown: unknown) => void,
+  ) {
+    this.#table = table;
+    this.kindOf = kindOf;
+    this.#tallies = tallies;
+    this.#threw = threw;
+  }
+
+  get readyAt(): Float64Array {
+    return this.#table.readyAt;
+  }
+
+  get startedAt(): Float64Array {
+    return this.#table.startedAt;
+  }
+
+  get endedAt(): Float64Array {
+    return this.#table.endedAt;
+  }
+
+  push(entry: number): void {
+    if (this.entries.length === 0) this.entries = new Int32Array(most);
+    this.entries[this.count++] = entry;
+    if (this.count >= this.#most) this.flush();
+  }
+
+  flush(): void {
+    if (this.count === 0) return;
+    for (const tally of this.#tallies) {
+      try {
+        tally.functions(this);
+      } catch (thrown) {
+        this.#threw(thrown);
+      }
+    }
+    this.count = 0;
+  }
+
+  tellAtOnce(atOnce: boolean): void {
+    this.flush();
+    this.#most = atOnce ? 1 : most;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * Tells the observers that only count, without making an object for a task: what they are told is read from the
+ * scheduler's columns. What a task holds is one shared object for each demand.
+ */
+import { describeAmounts, type NamedLimits } from "../core/limits.js";
+import type { Demand } from "../core/plan.js";
+import type { Scheduler } from "../core/scheduler.js";
+import { TaskKinds } from "../core/task-kinds.js";
+import { TaskState } from "../core/task-state.js";
+import type { AttemptEndedEvent } from "../model/event.js";
+import type { TaskStatus } from "../model/result.js";
+import type { Task } from "../model/task.js";
+import type { AttemptEndDetails, HeldAmounts, RunTally } from "../port/observer.js";
+import { FunctionLog } from "./function-log.js";
+import type { Outcomes } from "./outcomes.js";
+
+export interface TallyParts {
+  readonly tasks: readonly Task[];
+  /** Where they have been read. */
+  readonly kinds: TaskKinds | undefined;
+  readonly scheduler: Scheduler;
+  readonly outcomes: Outcomes;
+  readonly limits: NamedLimits;
+  /** Told what a tally threw. */
+  readonly threw: (thrown: unknown) => void;
+}
+
+export class RunTallies {
+  readonly #parts: TallyParts;
+  readonly #tallies: RunTally[] = [];
+  readonly #amounts = new WeakMap<Demand, { readonly held: HeldAmounts }>();
+  /** Attempts that runners carry out and that have begun: functions begin when they are started. */
+  readonly #begun = new Set<number>();
+  readonly #suspended = new Set<number>();
+  readonly #functions: FunctionLog;
+  #atOnce = 0;
+  #knownKinds: TaskKinds | undefined;
+
+  constructor(parts: TallyParts) {
+    this.#parts = parts;
+    this.#knownKinds = parts.kinds;
+    this.#functions = new FunctionLog(parts.scheduler.table, (task) => this.#kindOf(task), this.#tallies, parts.threw);
+  }
+
+  get any(): boolean {
+    return this.#tallies.length > 0;
+  }
+
+  add(tally: RunTally): void {
+    this.flush();
+    this.#tallies.push(tally);
+  }
+
+  /** Tells a tally that comes late what runs already. */
+  catchUp(tally: RunTally): void {
+    const { scheduler, outcomes } = this.#parts;
+    const { state, startedAt, count } = scheduler.table;
+    for (let task = 0; task < count; task++) {
+      if (state[task] !== TaskState.running && state[task] !== TaskState.aborting) continue;
+      if (!this.#isInline(task)) {
+        if (!outcomes.hasBegun(task)) continue;
+        this.#begun.add(task);
+      }
+      if (scheduler.holds(task)) tally.took(this.#heldBy(task), outcomes.workerOf(task), startedAt[task]!);
+      else this.#suspended.add(task);
+    }
+  }
+
+  functionStarted(task: number): void {
+    if (this.#isPlain(task)) this.#functions.push(~task);
+    else this.#took(task, "inline", this.#parts.scheduler.table.startedAt[task]!);
+  }
+
+  /** Tells the end of a task of the plan that succeeded, or gives false where there is more to tell than that. */
+  functionSucceeded(task: number): boolean {
+    const { scheduler, outcomes } = this.#parts;
+    const { firstStartedAt } = scheduler.table;
+    const again = firstStartedAt.size > 0 && firstStartedAt.has(task);
+    if (again || outcomes.toldOf(task) || !this.#isInline(task) || !this.#isPlain(task)) return false;
+    this.#functions.push(task);
+    return true;
+  }
+
+  /** Hands over the functions that have been kept back. */
+  flush(): void {
+    this.#functions.flush();
+  }
+
+  tellAtOnce(atOnce: boolean): void {
+    this.#atOnce += atOnce ? 1 : -1;
+    this.#functions.tellAtOnce(this.#atOnce > 0);
+  }
+
+  attemptStarted(task: number, workerId: string, at: number): void {
+    this.#begun.add(task);
+    this.#took(task, workerId, at);
+  }
+
+  suspended(task: number, at: number): void {
+    if (this.#suspended.has(task)) return;
+    this.#gave(task, at);
+    this.#suspended.add(task);
+  }
+
+  resumed(task: number, at: number): void {
+    if (this.#suspended.delete(task)) this.#took(task, this.#parts.outcomes.workerOf(task), at);
+  }
+
+  attemptEnded(
+    task: number,
+    outcome: AttemptEndedEvent["outcome"],
+    executionTime: number,
+    at: number,
+    details: AttemptEndDetails | undefined,
+  ): void {
+    this.#leave(task, at);
+    const kind = this.#kindOf(task);
+    this.flush();
+    for (const tally of this.#tallies) {
+      try {
+        tally.attemptEnded(kind, outcome, executionTime, at, details);
+      } catch (thrown) {
+        this.#parts.threw(thrown);
+      }
+    }
+  }
+
+  taskEnded(task: number, status: TaskStatus, queuedTime: number, at: number): void {
+    const kind = this.#kindOf(task);
+    this.flush();
+    for (const tally of this.#tallies) {
+      try {
+        tally.taskEnded(kind, status, queuedTime, at);
+      } catch (thrown) {
+        this.#parts.threw(thrown);
+      }
+    }
+  }
+
+  kindName(kind: number): string {
+    return this.#kinds.numbers.name(kind);
+  }
+
+  runEnded(at: number): void {
+    this.flush();
+    for (const tally of this.#tallies) {
+      try {
+        tally.runEnded(at);
+      } catch (thrown) {
+        this.#parts.threw(thrown);
+      }
+    }
+  }
+
+  /** The attempt is over: what it still holds is given back. */
+  #leave(task: number, at: number): void {
+    const begun = this.#isInline(task) || this.#begun.delete(task);
+    const suspended = this.#suspended.size > 0 && this.#suspended.delete(task);
+    if (begun && !suspended) this.#gave(task, at);
+  }
+
+  #took(task: number, workerId: string, at: number): void {
+    const held = this.#heldBy(task);
+    this.flush();
+    for (const tally of this.#tallies) {
+      try {
+        tally.took(held, workerId, at);
+      } catch (thrown) {
+        this.#parts.threw(thrown);
+      }
+    }
+  }
+
+  #gave(task: number, at: number): void {
+    const held = this.#heldBy(task);
+    const workerId = this.#parts.outcomes.workerOf(task);
+    this.flush();
+    for (const tally of this.#tallies) {
+      try {
+        tally.gave(held, workerId, at);
+      } catch (thrown) {
+        this.#parts.threw(thrown);
+      }
+    }
+  }
+
+  #kindOf(task: number): number {
+    return this.#kinds.of(task, this.#parts.tasks);
+  }
+
+  get #kinds(): TaskKinds {
+    this.#knownKinds ??= new TaskKinds(this.#parts.scheduler.table.planCount);
+    return this.#knownKinds;
+  }
+
+  /** Whether a function holds nothing but its slot and waits for nothing, and its number is its own for the whole run. */
+  #isPlain(task: number): boolean {
+    const { table, admission } = this.#parts.scheduler;
+    const holdsSlot = admission.plain || this.#heldBy(task) === undefined;
+    return task < table.planCount && holdsSlot && this.#suspended.size === 0;
+  }
+
+  #isInline(task: number): boolean {
+    return typeof this.#parts.tasks[task]!.run === "function";
+  }
+
+  #heldBy(task: number): HeldAmounts {
+    const demand = this.#parts.scheduler.admission.demandOf(task);
+    return demand.resources.length === 0 ? undefined : this.#describe(demand);
+  }
+
+  #describe(demand: Demand): HeldAmounts {
+    let known = this.#amounts.get(demand);
+    if (known === undefined) {
+      const amounts = describeAmounts(this.#parts.limits, demand.resources, demand.amounts);
+      known = { held: Object.keys(amounts).length === 0 ? undefined : amounts };
+      this.#amounts.set(demand, known);
+    }
+    return known.held;
+  }
+}
