@@ -1,5 +1,6 @@
 /** `orchestrator-executor`: everything that is public. */
 
+export * from "./distributed.js";
 export * from "./monitor.js";
 export * from "./optimized.js";
 export * from "./parallel.js";

@@ -1,6 +1,7 @@
 /** The commands, their arguments and their help. What a command does is in `commands/`, loaded when it is called. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { sandboxIsolations } from "../model/sandbox.js";
+import { addClusterCommands } from "./cluster-commands.js";
 import { type ExitCode, exitCode } from "./exit-code.js";
 import { packageVersion } from "./package-version.js";
 
@@ -39,6 +40,7 @@ export function makeProgram(): Program {
   addSimulate(root, lazily);
   addExec(root, lazily);
   addMcp(root, lazily);
+  addClusterCommands(root, lazily);
   addDoctor(root, lazily);
   addCompletion(root, lazily);
   for (const command of root.commands) command.exitOverride().showHelpAfterError("(--help shows what is taken)");

@@ -3,6 +3,7 @@
  * attempt needs it, so that a program that runs functions pays for no thread, process or sandbox.
  */
 import type { DescribedWork } from "../model/work.js";
+import type { OpenBackend } from "../port/backend.js";
 import type { Clock } from "../port/clock.js";
 import type { LimitEnforcement, Runner } from "../port/runner.js";
 import type { ResolvedConfig } from "./config.js";
@@ -26,9 +27,22 @@ const makers: Readonly<Record<DescribedWork["kind"], MakeRunner>> = {
   code: async ({ limits }) => new (await import("../runner/sandbox.js")).SandboxRunner({ maxConcurrent: limits.slots }),
 };
 
+/** The runner of a kind whose attempts are carried out on other machines. */
+function remoteRunner(kind: DescribedWork["kind"], backend: OpenBackend): Runner {
+  return {
+    kind,
+    start: (request, listener) => backend.start(request, listener),
+    // Each machine holds what its own attempts declared.
+    enforcement: () => [],
+    close: () => backend.close(),
+  };
+}
+
 export class RunnerSet {
   readonly #config: ResolvedConfig;
   readonly #clock: Clock;
+  #backend: Promise<OpenBackend> | undefined;
+  #openBackend: OpenBackend | undefined;
   readonly #loading = new Map<string, Promise<Runner>>();
   readonly #runners = new Map<string, Runner>();
 
@@ -56,17 +70,30 @@ export class RunnerSet {
     );
   }
 
+  /** Nothing of this run will be started any more. */
+  runEnded(runId: string): void {
+    this.#openBackend?.runEnded(runId);
+  }
+
   async close(): Promise<void> {
     const runners = await Promise.allSettled(this.#loading.values());
     await Promise.all(runners.map((loaded) => (loaded.status === "fulfilled" ? loaded.value.close() : undefined)));
   }
 
   #load(kind: string): Promise<Runner> {
-    const loading = makers[kind as DescribedWork["kind"]](this.#config, this.#clock).then((runner) => {
+    const loading = this.#make(kind as DescribedWork["kind"]).then((runner) => {
       this.#runners.set(kind, runner);
       return runner;
     });
     this.#loading.set(kind, loading);
     return loading;
+  }
+
+  async #make(kind: DescribedWork["kind"]): Promise<Runner> {
+    const { backend } = this.#config;
+    if (backend === undefined || !backend.kinds.includes(kind)) return makers[kind](this.#config, this.#clock);
+    this.#backend ??= backend.open();
+    this.#openBackend = await this.#backend;
+    return remoteRunner(kind, this.#openBackend);
   }
 }

@@ -8,6 +8,7 @@ import { Checker } from "../model/check.js";
 import type { SandboxConfig } from "../model/sandbox.js";
 import type { RetryPolicy } from "../model/task.js";
 import type { Duration, Size } from "../model/units.js";
+import type { Backend } from "../port/backend.js";
 import type { Observer } from "../port/observer.js";
 
 /** How tasks are carried out. */
@@ -52,6 +53,12 @@ export interface ExecutionConfig {
   readonly sandbox?: SandboxConfig;
   /** Cancels every run of this executor when it aborts. */
   readonly signal?: AbortSignal;
+  /**
+   * Where work that is described is carried out: `distributed({ connection })` for other machines. Then
+   * `maxConcurrentTasks` is 1,000 by default, and CPU and memory have no limit here, because each machine holds its own.
+   * Default: in this process and its children.
+   */
+  readonly backend?: Backend;
 }
 
 /** `ExecutionConfig` with every value checked and present. */
@@ -70,6 +77,7 @@ export interface ResolvedConfig {
   readonly signal: AbortSignal | undefined;
   /** Of batch tasks: most items of a call whose work names no `batchSize`, and whether they are gathered at all. */
   readonly batching: { readonly batchSize: number; readonly gather: boolean };
+  readonly backend: Backend | undefined;
 }
 
 const optionNames = [
@@ -83,6 +91,7 @@ const optionNames = [
   "monitor",
   "sandbox",
   "signal",
+  "backend",
 ] as const satisfies readonly (keyof ExecutionConfig)[];
 
 /** @throws InvalidOptionError with everything that is wrong. */
@@ -95,13 +104,13 @@ export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
     "maxConcurrentTasks",
     config.maxConcurrentTasks,
     { minimum: 1, maximum: 1_000_000, integer: true },
-    Math.max(16, 4 * cores),
+    config.backend === undefined ? Math.max(16, 4 * cores) : 1000,
   );
   const resolved: ResolvedConfig = {
     mode,
     maxWorkers: check.number("maxWorkers", config.maxWorkers, { minimum: 1, maximum: 1024, integer: true }, cores),
     maxConcurrentTasks,
-    limits: readLimits(check, mode === "sequential" ? 1 : maxConcurrentTasks, config.resourceLimits ?? {}, cores),
+    limits: readLimits(check, mode === "sequential" ? 1 : maxConcurrentTasks, config, cores),
     defaults: readDefaults(check, config),
     retryIf: typeof config.retries === "object" ? config.retries.retryIf : undefined,
     failurePolicy: check.oneOf("failurePolicy", config.failurePolicy, ["continue", "fail-fast"], "continue"),
@@ -109,9 +118,12 @@ export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
     sandbox: config.sandbox,
     signal: config.signal,
     batching: { batchSize: defaultBatchSize, gather: true },
+    backend: config.backend,
   };
   if (config.signal !== undefined && !(config.signal instanceof AbortSignal))
     check.report("signal", "takes an AbortSignal");
+  if (config.backend !== undefined && typeof config.backend?.open !== "function")
+    check.report("backend", "takes what distributed() gives");
   if (config.sandbox !== undefined && (typeof config.sandbox !== "object" || config.sandbox === null))
     check.report("sandbox", "takes a SandboxConfig");
   check.finish();
@@ -126,7 +138,8 @@ function readObservers(check: Checker, given: ExecutionConfig["monitor"]): reado
   return observers;
 }
 
-function readLimits(check: Checker, slots: number, given: ResourceLimits, cores: number): NamedLimits {
+function readLimits(check: Checker, slots: number, config: ExecutionConfig, cores: number): NamedLimits {
+  const { resourceLimits: given = {}, backend } = config;
   const none = makeLimits(slots, cores, totalmem(), {});
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     check.report("resourceLimits", 'takes an object such as { maxMemory: "4GB", maxCpuCores: 4, gpu: 1 }');
@@ -139,8 +152,21 @@ function readLimits(check: Checker, slots: number, given: ResourceLimits, cores:
       check.report(`resourceLimits.${name}`, `is given as ${name === "cpu" ? "maxCpuCores" : "maxMemory"}`);
     else amounts[name] = check.number(`resourceLimits.${name}`, amount, { minimum: 0, maximum: 1e9 }, 0);
   }
-  const cpu = check.number("resourceLimits.maxCpuCores", maxCpuCores, { minimum: 0.001, maximum: 1e6 }, cores);
-  return makeLimits(slots, cpu, check.bytes("resourceLimits.maxMemory", maxMemory, hostMemory(), 1), amounts);
+  const elsewhere = backend !== undefined;
+  const cpuRange = { minimum: 0.001, maximum: 1e6 };
+  const cpu = check.number(
+    "resourceLimits.maxCpuCores",
+    maxCpuCores,
+    cpuRange,
+    elsewhere ? Number.POSITIVE_INFINITY : cores,
+  );
+  const memory = check.bytes(
+    "resourceLimits.maxMemory",
+    maxMemory,
+    elsewhere ? Number.POSITIVE_INFINITY : hostMemory(),
+    1,
+  );
+  return makeLimits(slots, cpu, memory, amounts);
 }
 
 /** Memory of this machine, or of the container that this process is in. */

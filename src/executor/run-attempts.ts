@@ -1,5 +1,5 @@
 /** The attempts of a run: starts them where their work belongs, aborts them, and tells the scheduler how they end. */
-import { cpuResource, memoryResource } from "../core/limits.js";
+import { cpuResource, describeAmounts, memoryResource } from "../core/limits.js";
 import type { Demand } from "../core/plan.js";
 import { isEnd } from "../core/task-state.js";
 import type { SpawnedTasks, SpawnOptions } from "../model/context.js";
@@ -94,8 +94,18 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       memoryBytes: amountOf(demand, memoryResource, 1),
       cpuCores: amountOf(demand, cpuResource, 1000),
       affinity: this.#run.tasks[task]!.affinity,
+      ...this.#customResources(demand),
     };
     this.#described.start(task, request, this.#handover(task, work));
+  }
+
+  /** What the attempt declared besides CPU and memory, for runners that look for a place where it can be had. */
+  #customResources(demand: Demand): { resources?: Readonly<Record<string, number>> } {
+    const custom = demand.resources.filter((resource) => resource > memoryResource);
+    if (custom.length === 0) return {};
+    const amounts = custom.map((resource) => demand.amounts[demand.resources.indexOf(resource)]!);
+    const resources = describeAmounts(this.#run.config.limits, custom, amounts);
+    return Object.keys(resources).length === 0 ? {} : { resources };
   }
 
   #handover(task: number, work: DescribedWork | DeferredWork): Handover | Promise<Handover> {

@@ -283,6 +283,7 @@ export class RunCore implements RunState {
 
   #finish(): void {
     this.#over = true;
+    this.#parts.runners.runEnded(this.id);
     this.#cancelWake?.();
     for (const signal of this.#parts.signals) signal.removeEventListener("abort", this.#onAbort);
   }

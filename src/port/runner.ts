@@ -27,6 +27,8 @@ export interface AttemptRequest {
   readonly cpuCores: number | undefined;
   /** The task's key of affinity: a worker that served the same key before is preferred, where it is free. */
   readonly affinity?: string | undefined;
+  /** Declared amounts of custom resources; absent where there are none. */
+  readonly resources?: Readonly<Record<string, number>>;
 }
 
 /** What a runner tells of an attempt. Calls after the end are ignored. */

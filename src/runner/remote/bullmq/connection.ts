@@ -1,0 +1,53 @@
+/**
+ * Connections to Redis. `bullmq` and `ioredis` are optional peers of this package: whoever runs on one machine does not
+ * install them, and whoever needs them is told how.
+ */
+import type { Redis } from "ioredis";
+import { OrchestratorError } from "../../../model/error.js";
+import type { RedisConnection } from "../options.js";
+
+export interface Engine {
+  readonly bullmq: typeof import("bullmq");
+  readonly Redis: typeof import("ioredis").Redis;
+}
+
+/** @throws OrchestratorError `PACKAGE_NOT_FOUND` */
+export async function loadEngine(): Promise<Engine> {
+  try {
+    const [bullmq, { Redis }] = await Promise.all([import("bullmq"), import("ioredis")]);
+    return { bullmq, Redis };
+  } catch (error) {
+    throw new OrchestratorError(
+      "PACKAGE_NOT_FOUND",
+      "running on several machines needs the packages bullmq and ioredis: npm install bullmq ioredis",
+      { cause: error },
+    );
+  }
+}
+
+const slowestRetryMs = 1000;
+
+/** Options under which every connection waits for a server that is away, instead of failing what was asked of it. */
+export function patient(connection: RedisConnection): RedisConnection & { maxRetriesPerRequest: null } {
+  return {
+    keepAlive: 5000,
+    connectTimeout: 5000,
+    ...connection,
+    maxRetriesPerRequest: null,
+    enableReadyCheck: true,
+    retryStrategy: (times: number) => Math.min(slowestRetryMs, times * 50),
+  };
+}
+
+export function connect(engine: Engine, connection: RedisConnection, onTrouble: (error: Error) => void): Redis {
+  const redis = new engine.Redis(patient(connection) as never);
+  redis.on("error", onTrouble);
+  return redis;
+}
+
+/** Whether the connection keeps this process alive. */
+export function hold(redis: Redis, held: boolean): void {
+  const socket = (redis as { stream?: { ref?(): void; unref?(): void } }).stream;
+  if (held) socket?.ref?.();
+  else socket?.unref?.();
+}

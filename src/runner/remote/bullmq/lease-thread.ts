@@ -1,0 +1,97 @@
+/**
+ * Renews the leases of a worker, in a thread with a connection of its own: while the worker's event loop is blocked, by
+ * one long computation or a hundred short ones, the worker still lives and says so. What ends a lease is the end of the
+ * process, or of its way to Redis.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import type { Redis } from "ioredis";
+import { connect, loadEngine } from "./connection.js";
+import type { FromLeaseThread, Lease, LeaseSetup, ToLeaseThread } from "./lease-messages.js";
+
+const { connection, leaseMs, recordKey, listKey, workerId } = workerData as LeaseSetup;
+const held = new Map<string, Lease>();
+let record: string | undefined;
+
+/**
+ * Renews the lock where it is ours. One that has run out is taken again as long as the job is still with its worker:
+ * nobody has noticed, as after a restart of Redis.
+ */
+const renewScript = `
+local current = redis.call("GET", KEYS[1])
+if current == ARGV[1] or (not current and redis.call("LPOS", KEYS[2], ARGV[3])) then
+  redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
+  redis.call("SREM", KEYS[3], ARGV[3])
+  return 1
+end
+return 0`;
+
+function tell(message: FromLeaseThread): void {
+  parentPort!.postMessage(message);
+}
+
+const redis: Redis = connect(await loadEngine(), connection, (error) =>
+  tell({ is: "trouble", message: error.message }),
+);
+let renewing = false;
+
+async function renew(): Promise<void> {
+  if (renewing || redis.status !== "ready") return;
+  renewing = true;
+  try {
+    const leases = [...held.values()];
+    const pipeline = redis.pipeline();
+    for (const { jobId, jobKey, activeKey, stalledKey, token } of leases)
+      pipeline.eval(renewScript, 3, `${jobKey}:lock`, activeKey, stalledKey, token, leaseMs, jobId);
+    if (record !== undefined) {
+      pipeline.set(recordKey, record, "PX", leaseMs);
+      pipeline.zadd(listKey, Date.now() + leaseMs, workerId);
+    }
+    const replies = await pipeline.exec();
+    leases.forEach((lease, place) => {
+      const [error, renewed] = replies![place]!;
+      // Released meanwhile, or taken by nobody but the end of the lease.
+      if (error !== null || renewed === 1 || held.get(lease.jobId) !== lease) return;
+      held.delete(lease.jobId);
+      tell({ is: "lost", jobId: lease.jobId });
+    });
+  } catch (error) {
+    tell({ is: "trouble", message: (error as Error).message });
+  } finally {
+    renewing = false;
+  }
+}
+
+const timer = setInterval(() => void renew(), leaseMs / 4);
+redis.on("ready", () => void renew());
+
+parentPort!.on("message", (message: ToLeaseThread) => {
+  switch (message.is) {
+    case "held":
+      held.set(message.lease.jobId, message.lease);
+      return;
+    case "released":
+      held.delete(message.jobId);
+      return;
+    case "record": {
+      const first = record === undefined;
+      record = message.text;
+      if (first) void renew();
+      return;
+    }
+    case "close":
+      clearInterval(timer);
+      void forget();
+  }
+});
+
+async function forget(): Promise<void> {
+  if (redis.status === "ready")
+    await redis
+      .pipeline()
+      .del(recordKey)
+      .zrem(listKey, workerId)
+      .exec()
+      .catch(() => {});
+  redis.disconnect();
+  parentPort!.close();
+}

@@ -1,0 +1,115 @@
+/** Puts attempts into parcels: gives each its token, and writes and seals the message. */
+import { createHash } from "node:crypto";
+import type { Parcel } from "../../../port/transport.js";
+import type { Envelope } from "../envelope.js";
+import { type AttemptMessage, type ParcelMessage, protocolVersion, purposeOf, type WorkMessage } from "../messages.js";
+import type { CoordinatedAttempt } from "./coordinated-attempt.js";
+import type { CoordinatedRun } from "./coordinated-run.js";
+import type { ParcelSizes } from "./parcel-size.js";
+
+export interface Submission {
+  readonly run: CoordinatedRun;
+  readonly attempts: readonly CoordinatedAttempt[];
+  readonly envelope: Envelope;
+}
+
+export interface WrittenParcels {
+  readonly parcels: readonly Parcel[];
+  readonly refused: readonly { readonly attempt: CoordinatedAttempt; readonly error: Error }[];
+}
+
+export function writeParcels(
+  { run, attempts, envelope }: Submission,
+  sizes: ParcelSizes,
+  slotsOf: (queue: string) => number,
+): WrittenParcels {
+  const byQueue = new Map<string, CoordinatedAttempt[]>();
+  for (const attempt of attempts) {
+    const list = byQueue.get(attempt.queue);
+    if (list === undefined) byQueue.set(attempt.queue, [attempt]);
+    else list.push(attempt);
+  }
+  const parcels: Parcel[] = [];
+  const refused: { attempt: CoordinatedAttempt; error: Error }[] = [];
+  for (const [queue, queued] of byQueue) {
+    for (const group of sizes.split(queued, slotsOf(queue))) {
+      try {
+        parcels.push(writeParcel(run, queue, group, envelope));
+      } catch (error) {
+        for (const attempt of group) refused.push({ attempt, error: error as Error });
+      }
+    }
+  }
+  return { parcels, refused };
+}
+
+function writeParcel(
+  run: CoordinatedRun,
+  queue: string,
+  attempts: readonly CoordinatedAttempt[],
+  envelope: Envelope,
+): Parcel {
+  const id = parcelId(run, attempts);
+  const works: WorkMessage[] = [];
+  const places = new Map<string, number>();
+  const messages = attempts.map((attempt) => {
+    const { work, workKey } = attempt.encoded!;
+    let place = places.get(workKey);
+    if (place === undefined) {
+      place = works.push(work) - 1;
+      places.set(workKey, place);
+    }
+    return attemptMessage(run, attempt, place);
+  });
+  const message: ParcelMessage = {
+    version: protocolVersion,
+    run: run.id,
+    at: Date.now(),
+    traceparent: run.traceparent,
+    works,
+    attempts: messages,
+  };
+  const text = envelope.seal(purposeOf.parcel(id), JSON.stringify(message));
+  const index = envelope.seal(purposeOf.index(run.id), run.indexOf(queue, attempts));
+  run.addParcel(
+    id,
+    queue,
+    attempts.map(({ token }) => token),
+  );
+  for (const attempt of attempts) {
+    attempt.parcelId = id;
+    attempt.sends++;
+  }
+  return { id, queue, text, index };
+}
+
+function attemptMessage(run: CoordinatedRun, attempt: CoordinatedAttempt, work: number): AttemptMessage {
+  const { request, encoded } = attempt;
+  const { timeoutMs, memoryBytes, cpuCores, resources } = request;
+  return {
+    token: run.newToken(attempt),
+    task: request.taskId,
+    name: request.name,
+    attempt: request.attempt,
+    work,
+    ...(encoded!.inputs === undefined ? undefined : { inputs: encoded!.inputs }),
+    ...(timeoutMs === undefined ? undefined : { timeoutMs }),
+    ...(memoryBytes === undefined ? undefined : { memoryBytes }),
+    ...(cpuCores === undefined ? undefined : { cpuCores }),
+    ...(resources === undefined ? undefined : { resources }),
+  };
+}
+
+/**
+ * `run/task/attempt` for one attempt, and a digest of those for several, so that adding a parcel twice adds it once. One
+ * that is sent anew, after its worker had handed it back or died, says how often in front.
+ */
+function parcelId(run: CoordinatedRun, attempts: readonly CoordinatedAttempt[]): string {
+  const keys = attempts.map(({ request, sends }) => {
+    const again = sends === 0 ? "" : `${run.epoch}.${sends}/`;
+    return `${again}${run.id}/${encodeURIComponent(request.taskId)}/${request.attempt}`;
+  });
+  if (keys.length === 1 && keys[0]!.length <= 300) return keys[0]!;
+  const digest = createHash("sha256").update(keys.join("\n")).digest("base64url").slice(0, 22);
+  return `${run.id}/${keys.length}-${digest}`;
+}

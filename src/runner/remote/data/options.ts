@@ -1,0 +1,77 @@
+/** Where values live that are too large for messages. */
+import type { Checker } from "../../../model/check.js";
+import type { Size } from "../../../model/units.js";
+
+export interface FileDataOptions {
+  readonly kind: "file";
+  /** A folder that every machine of the cluster sees under this path, or under a path of its own. */
+  readonly folder: string;
+  /** This machine's copies. Default: a folder in the system's temporary one. */
+  readonly cacheFolder?: string;
+  /** Most bytes of this machine's copies; the oldest go first. Default `"10GB"`. */
+  readonly cacheLimit?: Size;
+}
+
+export interface S3DataOptions {
+  readonly kind: "s3";
+  /** `https://s3.eu-central-1.amazonaws.com`, or that of any store that speaks S3. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  /** Begins every object's name. Default `"orchestrator/"`. */
+  readonly keyPrefix?: string;
+  /** Default `"us-east-1"`. */
+  readonly region?: string;
+  /** Default: `AWS_ACCESS_KEY_ID` of the environment. */
+  readonly accessKeyId?: string;
+  /** Default: `AWS_SECRET_ACCESS_KEY` of the environment. */
+  readonly secretAccessKey?: string;
+  /** Default: `AWS_SESSION_TOKEN` of the environment, if any. */
+  readonly sessionToken?: string;
+  readonly cacheFolder?: string;
+  readonly cacheLimit?: Size;
+}
+
+export type DataOptions = FileDataOptions | S3DataOptions;
+
+const fileNames = ["kind", "folder", "cacheFolder", "cacheLimit"];
+const s3Names = [
+  "kind",
+  "endpoint",
+  "bucket",
+  "keyPrefix",
+  "region",
+  "accessKeyId",
+  "secretAccessKey",
+  "sessionToken",
+  "cacheFolder",
+  "cacheLimit",
+];
+
+export function readData(check: Checker, given: DataOptions | undefined): DataOptions | undefined {
+  if (given === undefined) return undefined;
+  const kind = check.oneOf("data.kind", (given as { kind?: unknown })?.kind, ["file", "s3"], undefined);
+  if (kind === undefined) {
+    check.report("data", 'takes { kind: "file", folder } or { kind: "s3", endpoint, bucket }');
+    return undefined;
+  }
+  if (!check.object("data", given, kind === "file" ? fileNames : s3Names)) return undefined;
+  const needed = kind === "file" ? ["folder"] : ["endpoint", "bucket"];
+  for (const name of needed)
+    if (typeof given[name] !== "string") check.report(`data.${name}`, "is needed, as a string");
+  check.bytes("data.cacheLimit", given.cacheLimit, undefined, 1_000_000);
+  return given as unknown as DataOptions;
+}
+
+/** `/folder`, or `s3://bucket?endpoint=https://host&region=eu-central-1`, as on a command line. */
+export function parseDataOption(text: string): DataOptions {
+  if (!text.startsWith("s3:")) return { kind: "file", folder: text };
+  const url = new URL(text);
+  const region = url.searchParams.get("region");
+  return {
+    kind: "s3",
+    bucket: url.hostname,
+    endpoint: url.searchParams.get("endpoint") ?? `https://s3.${region ?? "us-east-1"}.amazonaws.com`,
+    ...(region === null ? undefined : { region }),
+    ...(url.pathname.length > 1 ? { keyPrefix: url.pathname.slice(1) } : undefined),
+  };
+}

@@ -1,0 +1,131 @@
+/** A cluster of a test's own: a Redis server and workers, each a process. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type RedisServer, startRedis } from "../support/redis-server.js";
+
+export const tasks = new URL("./modules/tasks.mjs", import.meta.url);
+export const tasksFile = fileURLToPath(tasks);
+export const orchestrator = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+export interface WorkerProcess {
+  readonly id: string;
+  readonly pid: number;
+  /** What it printed so far. */
+  printed(): string;
+  kill(signal?: NodeJS.Signals): void;
+  /** Resolves with the exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>;
+}
+
+export interface WorkerArguments {
+  readonly id?: string;
+  readonly tasks?: readonly string[];
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Put before the command: `["ip", "netns", "exec", name]`. */
+  readonly within?: readonly string[];
+}
+
+export interface Cluster extends AsyncDisposable {
+  redis: RedisServer;
+  readonly url: string;
+  /** A folder of its own, removed at the end. */
+  readonly folder: string;
+  /** Starts a worker and waits until it serves. */
+  worker(given?: WorkerArguments): Promise<WorkerProcess>;
+  /** Has the server come back after `redis.kill()`, with its data. */
+  restartRedis(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+let workers = 0;
+
+export async function startCluster(redisArguments: readonly string[] = []): Promise<Cluster> {
+  const folder = mkdtempSync(join(tmpdir(), "orchestrator-cluster-"));
+  const args = ["--dir", folder, "--appendonly", "yes", "--appendfsync", "everysec", ...redisArguments];
+  const redis = await startRedis({ args });
+  const running = new Set<WorkerProcess>();
+  const cluster: Cluster = {
+    redis,
+    url: redis.url,
+    folder,
+    async worker(given = {}) {
+      const started = await startWorkerProcess(given.env?.ORCHESTRATOR_REDIS ?? redis.url, given);
+      running.add(started);
+      void started.ended.then(() => running.delete(started));
+      return started;
+    },
+    async restartRedis() {
+      cluster.redis = await startRedis({ port: redis.port, args });
+    },
+    async stop() {
+      for (const worker of running) worker.kill("SIGKILL");
+      await Promise.all([...running].map(({ ended }) => ended));
+      await redis.stop();
+      await cluster.redis.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+    [Symbol.asyncDispose]: () => cluster.stop(),
+  };
+  return cluster;
+}
+
+async function startWorkerProcess(url: string, given: WorkerArguments): Promise<WorkerProcess> {
+  const { id = `worker-${++workers}`, tasks: modules = [tasksFile], flags = [], env, within = [] } = given;
+  const command = [
+    ...within,
+    process.execPath,
+    orchestrator,
+    "worker",
+    "--id",
+    id,
+    ...modules.flatMap((file) => ["--tasks", file]),
+    ...flags,
+  ];
+  const child: ChildProcess = spawn(command[0]!, command.slice(1), {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ORCHESTRATOR_REDIS: url, ...env },
+  });
+  let printed = "";
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.setEncoding("utf8").on("data", (text) => (printed += text));
+  const ended = new Promise<number | string>((resolve) =>
+    child.once("exit", (code, signal) => resolve(code ?? signal ?? "unknown")),
+  );
+  const worker: WorkerProcess = {
+    id,
+    pid: child.pid!,
+    printed: () => printed,
+    kill: (signal = "SIGKILL") => void child.kill(signal),
+    ended,
+  };
+  await until(() => printed.includes(" serves ") || child.exitCode !== null, `worker ${id} to serve`, 60);
+  if (child.exitCode !== null) throw new Error(`worker ${id} ended with ${child.exitCode}: ${printed}`);
+  return worker;
+}
+
+/** Waits for something outside of this process to become true. */
+export async function until(
+  isTrue: () => boolean | Promise<boolean>,
+  what: string,
+  deadlineSeconds = 30,
+): Promise<void> {
+  const deadline = performance.now() + deadlineSeconds * 1000;
+  while (!(await isTrue())) {
+    if (performance.now() > deadline) throw new Error(`waited ${deadlineSeconds} s for ${what}`);
+    await delay(20);
+  }
+}
+
+/** Lines of a file that tasks write to. */
+export function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, "utf8").split("\n").filter(Boolean);
+  } catch {
+    return [];
+  }
+}
