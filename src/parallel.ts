@@ -6,7 +6,7 @@ export { type ExecutionConfig, ExecutionMode, type ResourceLimits } from "./exec
 export type { RunResults } from "./executor/outcomes.js";
 export { ParallelExecutor } from "./executor/parallel-executor.js";
 export type { Run } from "./executor/run.js";
-export type { RunOptions } from "./executor/run-options.js";
+export type { JournalOptions, RunOptions } from "./executor/run-options.js";
 export { type PushOptions, type TakeOptions, TaskQueue, type TaskQueueOptions } from "./executor/task-queue.js";
 export type { StreamOptions } from "./executor/task-stream.js";
 export type { SpawnedTasks, SpawnOptions, TaskContext, WorkerContext } from "./model/context.js";
@@ -63,6 +63,7 @@ export type {
   ThreadWork,
   Work,
 } from "./model/work.js";
+export type { Durability, RerunCause, ResumeReport } from "./port/journal.js";
 export type { AttemptEndDetails, FunctionBatch, HeldAmounts, Observer, RunTally, TalliedRun } from "./port/observer.js";
 export type { LimitEnforcement } from "./port/runner.js";
 export type { WorkerPoolOptions } from "./runner/thread/options.js";

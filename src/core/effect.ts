@@ -2,7 +2,7 @@
 import type { TaskStatus } from "../model/result.js";
 
 /** Who asked for a cancellation. */
-export type CancelCause = "caller" | "fail-fast" | "shutdown" | "parent";
+export type CancelCause = "caller" | "fail-fast" | "shutdown" | "parent" | "journal";
 
 /** Why a task ended without success, as the scheduler knows it. */
 export type EndReason =

@@ -1,8 +1,11 @@
 /** What the world tells the scheduler. Every event carries when it happened: `at`, in milliseconds of any steady clock. */
 import type { CancelCause } from "./effect.js";
+import type { TaskPast } from "./past.js";
 import type { TaskDefinition } from "./plan.js";
 
 export type SchedulerEvent =
+  /** What an earlier process did of a task. Before `run-started`. */
+  | { readonly type: "task-restored"; readonly at: number; readonly task: number; readonly past: TaskPast }
   | { readonly type: "run-started"; readonly at: number }
   /** The attempt's own code began: its clock starts now. Only for tasks whose policy says `reportsStart`. */
   | { readonly type: "attempt-started"; readonly at: number; readonly task: number; readonly attempt: number }
@@ -53,6 +56,8 @@ export type SchedulerEvent =
   /** What it waited for has ended: it wants to run on. */
   | { readonly type: "resume-requested"; readonly at: number; readonly task: number }
   | { readonly type: "task-cancelled"; readonly at: number; readonly task: number }
+  /** Nothing starts any more. What ends still counts. */
+  | { readonly type: "run-halted"; readonly at: number }
   | { readonly type: "run-cancelled"; readonly at: number; readonly by: CancelCause }
   /** No more tasks will come from outside: the run ends when all have ended. */
   | { readonly type: "input-closed"; readonly at: number };

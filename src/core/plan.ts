@@ -1,4 +1,5 @@
 /** A compiled graph: what the scheduler runs. Tasks are numbers, in the order in which they were given. */
+import type { TaskPast } from "./past.js";
 import type { Policy } from "./policy.js";
 
 /** How much of what a task holds while it runs. The slot that every attempt takes is not listed. */
@@ -44,6 +45,8 @@ export interface TaskDefinition {
   readonly remainingPath: number;
   readonly policy: Policy;
   readonly demand: Demand;
+  /** What was done of it before, in a run that is gone on with. */
+  readonly past?: TaskPast;
 }
 
 /** What the run may use at once. */

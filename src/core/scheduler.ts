@@ -21,6 +21,7 @@ import { Admission } from "./admission.js";
 import type { CancelCause, EndReason } from "./effect.js";
 import { EffectList } from "./effect-list.js";
 import type { SchedulerEvent } from "./event.js";
+import type { TaskPast } from "./past.js";
 import type { Demand, Limits, Plan, TaskDefinition } from "./plan.js";
 import { type Policy, retryDelayMs, Trigger } from "./policy.js";
 import { type EndState, isEnd, stateName, statusOf, TaskState } from "./task-state.js";
@@ -50,17 +51,24 @@ export class Scheduler {
   tellsSuccess: "nothing" | "number" | "effect";
   readonly #timers = new TimerHeap();
   #armedFor = Number.POSITIVE_INFINITY;
-  /** Whether no task of the plan has a policy that matters to a start or an end. */
-  readonly #plain: boolean;
+  /** Whether no task of the plan has a policy, or a past, that matters to a start or an end. */
+  #plain: boolean;
   /** Why attempts are being aborted. */
   readonly #aborts = new Map<number, AbortCause>();
   /** Aborting attempts that were suspended and so hold nothing. */
   readonly #empty = new Set<number>();
   /** Tasks to end, with why: the work list of a cascade. */
   readonly #toEnd: { task: number; state: EndState; reason: EndReason }[] = [];
+  /** What is left to do of tasks that an earlier process had begun. */
+  readonly #pasts = new Map<number, TaskPast>();
+  /** Tasks whose times are counted from their next start. */
+  readonly #anew = new Set<number>();
+  /** Tasks that ended in an earlier process, and not with success. */
+  readonly #endedBadly: number[] = [];
   #cancelledBy: CancelCause | undefined;
   #live: number;
   #started = false;
+  #halted = false;
   #ended = false;
   #inputClosed: boolean;
   #effects = new EffectList();
@@ -88,6 +96,11 @@ export class Scheduler {
   /** Whether all tasks from outside have come. */
   get inputClosed(): boolean {
     return this.#inputClosed;
+  }
+
+  /** Why the task's attempt is being aborted; `undefined` where it is not. */
+  abortedFor(task: number): AbortCause["kind"] | undefined {
+    return this.#aborts.get(task)?.kind;
   }
 
   /** Whether an attempt of the task holds a slot and resources now. */
@@ -148,6 +161,12 @@ export class Scheduler {
       case "run-started":
         this.#start(event.at);
         return;
+      case "task-restored":
+        if (this.table.state[event.task] === TaskState.waiting) this.#restore(event.task, event.past);
+        return;
+      case "run-halted":
+        this.#halted = true;
+        return;
       case "input-closed":
         this.#inputClosed = true;
         return;
@@ -158,7 +177,7 @@ export class Scheduler {
 
   /** Starts what fits, names the next wake-up, and notices the end of the run. */
   #settle(at: number): void {
-    for (let task = this.admission.next(); task >= 0; task = this.admission.next()) {
+    for (let task = this.#next(); task >= 0; task = this.#next()) {
       if (this.table.state[task] === TaskState.resuming) this.#resumingToRunning(task);
       else this.#readyToRunning(task, at);
     }
@@ -171,6 +190,10 @@ export class Scheduler {
       this.#ended = true;
       this.#effects.push({ type: "run-ended", at });
     }
+  }
+
+  #next(): number {
+    return this.#halted ? -1 : this.admission.next();
   }
 
   /** Whether the attempt is the task's last and has not ended: anything else comes too late and is dropped. */
@@ -186,10 +209,65 @@ export class Scheduler {
 
   #start(at: number): void {
     this.#started = true;
+    for (const task of this.#endedBadly) this.#endPast(task, at);
     for (let task = 0; task < this.table.planCount; task++) {
       if (this.table.waitingOn[task] === 0 && this.table.state[task] === TaskState.waiting)
         this.#dependenciesEnded(task, at);
     }
+  }
+
+  // What was done before.
+
+  /** Takes over what an earlier process did. Nothing starts by it: that is for `#start`, when all is known. */
+  #restore(task: number, past: TaskPast): void {
+    const { table } = this;
+    table.attempts[task] = past.attempts;
+    table.readyAt[task] = past.readyAt;
+    table.startedAt[task] = past.startedAt;
+    if (past.attempts > 1 && past.firstStartedAt > 0) table.firstStartedAt.set(task, past.firstStartedAt);
+    if (past.uncharged > 0) table.uncharged.set(task, past.uncharged);
+    if (past.lost) table.losses.set(task, 1);
+    if (past.end === undefined) {
+      this.#plain = false;
+      this.#pasts.set(task, past);
+      return;
+    }
+    const { state, at, root = task } = past.end;
+    table.state[task] = state;
+    table.endedAt[task] = at;
+    table.ends[state - TaskState.succeeded]!++;
+    this.#live--;
+    if (state !== TaskState.succeeded) {
+      table.roots.set(task, root);
+      this.#endedBadly.push(task);
+    } else if (task < table.planCount) {
+      const end = table.dependentOffsets[task + 1]!;
+      for (let edge = table.dependentOffsets[task]!; edge < end; edge++)
+        table.waitingOn[table.dependentTargets[edge]!]!--;
+    }
+  }
+
+  /** Tells the dependents of a task that ended in an earlier process without success. */
+  #endPast(task: number, at: number): void {
+    const root = this.table.roots.get(task)!;
+    if (this.table.state[root] !== TaskState.skipped) this.table.tainted.add(task);
+    this.#skipDependents(task, root, at);
+  }
+
+  /** A task that had been begun may start: its last failure is looked at as it was when it happened. */
+  #continuePast(task: number, past: TaskPast, at: number): void {
+    this.#pasts.delete(task);
+    const { failure } = past;
+    if (past.firstStartedAt === 0) {
+      this.table.readyAt[task] = at;
+      this.#anew.add(task);
+    }
+    if (failure === undefined) this.#toReady(task, at);
+    else if (failure.timedOut) {
+      const { timeoutMs } = this.table.policy(task);
+      const reason = { kind: "timeout", scope: "attempt", limitMs: timeoutMs } as const;
+      this.#retryOrEnd(task, failure.at, failure.retryable, failure.random, TaskState.timedOut, reason);
+    } else this.#retryOrEnd(task, failure.at, failure.retryable, failure.random, TaskState.failed, { kind: "attempt" });
   }
 
   // Moves towards a start.
@@ -197,6 +275,11 @@ export class Scheduler {
   #dependenciesEnded(task: number, at: number): void {
     if (this.#plain && task < this.table.planCount) {
       this.#toReady(task, at);
+      return;
+    }
+    const past = this.#pasts.get(task);
+    if (past !== undefined && (past.attempts > 0 || past.decided)) {
+      this.#continuePast(task, past, at);
       return;
     }
     const policy = this.table.policy(task);
@@ -235,6 +318,7 @@ export class Scheduler {
     const attempt = ++table.attempts[task]!;
     if (attempt === 2) table.firstStartedAt.set(task, table.startedAt[task]!);
     table.startedAt[task] = at;
+    if (this.#anew.size > 0 && this.#anew.delete(task)) table.firstStartedAt.set(task, at);
     if (!this.#plain || task >= table.planCount) {
       const policy = table.policy(task);
       if (policy.reportsStart) this.#timers.delete(task);
@@ -325,7 +409,8 @@ export class Scheduler {
 
   #retryOrEnd(task: number, at: number, retryable: boolean, random: number, state: EndState, reason: EndReason): void {
     const policy = this.table.policy(task);
-    const failures = this.table.attempts[task]! - (this.table.losses.get(task) ?? 0);
+    const { attempts, losses, uncharged } = this.table;
+    const failures = attempts[task]! - (losses.get(task) ?? 0) - (uncharged.get(task) ?? 0);
     const retryAt = at + retryDelayMs(policy, failures, random);
     // A delay that would outlast the total limit is not waited for: the failure is told now.
     const again =
@@ -550,15 +635,25 @@ export class Scheduler {
       this.#live++;
       const task = this.table.add(definition, parent);
       this.admission.setDemand(task, definition.demand);
+      if (definition.past !== undefined) this.#restoreAdded(task, definition.past);
       return task;
     });
-    for (let index = 0; index < tasks.length; index++) this.#connect(tasks[index]!, definitions[index]!, at);
+    for (let index = 0; index < tasks.length; index++)
+      if (this.table.state[tasks[index]!] === TaskState.waiting) this.#connect(tasks[index]!, definitions[index]!, at);
     const parentEnded =
       parent >= 0 && isEnd(this.table.state[parent]!) && this.table.state[parent] !== TaskState.succeeded;
     if (parentEnded || (this.#cancelledBy !== undefined && this.#cancelledBy !== "fail-fast")) {
       for (const task of tasks)
         if (!isEnd(this.table.state[task]!)) this.#cancel(task, parentEnded ? "parent" : this.#cancelledBy!);
     }
+  }
+
+  #restoreAdded(task: number, past: TaskPast): void {
+    this.#restore(task, past);
+    if (past.end === undefined) return;
+    const root = this.table.roots.get(task);
+    if (root !== undefined && this.table.state[root] !== TaskState.skipped) this.table.tainted.add(task);
+    this.#leaveFamily(task);
   }
 
   #connect(task: number, definition: TaskDefinition, at: number): void {

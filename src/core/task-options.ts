@@ -22,6 +22,7 @@ const knownOptions: Readonly<Record<keyof Task, boolean>> = {
   inputs: false,
   with: false,
   name: false,
+  version: false,
   priority: true,
   retries: true,
   timeout: true,
@@ -61,6 +62,8 @@ export function checkTask(
   if (problem !== undefined) problems.add(whereOf(task), problem);
   if (dependsOn !== undefined && !Array.isArray(dependsOn))
     problems.add(whereOf(task), "dependsOn: takes an array of task ids");
+  if (task.version !== undefined && typeof task.version !== "string")
+    problems.add(whereOf(task), "version: takes a string");
   if (task.inputs !== undefined && (typeof task.inputs !== "object" || task.inputs === null))
     problems.add(whereOf(task), "inputs: takes an object of task ids by name");
   if (!simple) checkPriority(task, problems);

@@ -38,6 +38,8 @@ export class TaskTable {
   readonly firstStartedAt = new Map<number, number>();
   /** Attempts that died of another's fault. */
   readonly losses = new Map<number, number>();
+  /** Attempts that ended with the process that ran them. */
+  readonly uncharged = new Map<number, number>();
   readonly parents = new Map<number, number>();
   readonly children = new Map<number, Set<number>>();
   /** For tasks that ended without success for another's sake: the task where that began. */
@@ -156,6 +158,7 @@ export class TaskTable {
     this.tainted.delete(task);
     this.firstStartedAt.delete(task);
     this.losses.delete(task);
+    this.uncharged.delete(task);
     this.roots.delete(task);
     this.children.delete(task);
     this.#free.push(task);

@@ -5,6 +5,7 @@
 import type { DescribedWork } from "../model/work.js";
 import type { OpenBackend } from "../port/backend.js";
 import type { Clock } from "../port/clock.js";
+import type { JournalRequest, RunJournal } from "../port/journal.js";
 import type { LimitEnforcement, Runner } from "../port/runner.js";
 import type { ResolvedConfig } from "./config.js";
 
@@ -12,6 +13,11 @@ import type { ResolvedConfig } from "./config.js";
 export interface RunnerEnforcement extends LimitEnforcement {
   /** The kind of work that the runner carries out. */
   readonly runner: DescribedWork["kind"];
+}
+
+/** Opens a run's journal. Its module is loaded when the first run asks for it. */
+export async function openJournal(request: JournalRequest): Promise<RunJournal> {
+  return (await import("../journal/open-journal.js")).openJournal(request);
 }
 
 type MakeRunner = (config: ResolvedConfig, clock: Clock) => Promise<Runner>;

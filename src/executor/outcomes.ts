@@ -18,6 +18,7 @@ import type {
   TaskStatus,
 } from "../model/result.js";
 import { formatDurationMs } from "../model/units.js";
+import type { RestoredResult } from "../port/journal.js";
 
 /** How an attempt failed, as its runner told it. */
 export interface AttemptError {
@@ -32,11 +33,15 @@ export class Outcomes {
   readonly #reasons = new Map<number, EndReason>();
   readonly #workers = new Map<number, string>();
   readonly #usage = new Map<number, ResourceUsage>();
+  /** Tasks whose error is that of an earlier process. */
+  readonly #restored = new Set<number>();
   /** Of attempts that have not been reported as ended. */
   readonly #facts = new Map<number, AttemptFacts>();
   readonly #failures = new Map<number, FailureResult>();
   readonly #table: TaskTable;
   readonly #idOf: (task: number) => string;
+  /** Why the journal cannot be written any more. */
+  journalError: Error | undefined;
   /** Why the run was cancelled, in the caller's words. */
   cancelMessage = "";
 
@@ -51,8 +56,23 @@ export class Outcomes {
     if (usage !== undefined) this.#usage.set(task, usage);
   }
 
+  /** Takes over how a task ended in an earlier process, or how its last attempt failed. */
+  restore(task: number, { workerId, usage, output, error, reason }: RestoredResult): void {
+    this.outputs[task] = output;
+    if (workerId !== undefined && workerId !== "inline") this.#workers.set(task, workerId);
+    if (usage !== undefined) this.#usage.set(task, usage);
+    if (error === undefined || reason === undefined) return;
+    this.errors.set(task, { error, reason });
+    this.#restored.add(task);
+  }
+
   noted(task: number, facts: AttemptFacts): void {
     this.#facts.set(task, { ...this.#facts.get(task), ...facts });
+  }
+
+  /** What was noted of the task's attempt so far. */
+  factsOf(task: number): AttemptFacts | undefined {
+    return this.#facts.size === 0 ? undefined : this.#facts.get(task);
   }
 
   /** What was noted of the task's attempt, once. */
@@ -73,6 +93,7 @@ export class Outcomes {
   }
 
   ended(task: number, reason: EndReason | undefined): void {
+    this.#restored.delete(task);
     if (reason !== undefined) this.#reasons.set(task, reason);
   }
 
@@ -178,6 +199,7 @@ export class Outcomes {
   }
 
   #failureOf(task: number): AttemptError {
+    if (this.#restored.has(task)) return this.errors.get(task)!;
     const reason = this.#reasons.get(task) ?? { kind: "cancelled", by: "shutdown" };
     const id = this.#idOf(task);
     switch (reason.kind) {
@@ -198,6 +220,7 @@ export class Outcomes {
         });
       }
       case "cancelled": {
+        if (reason.by === "journal") return this.#cancelledForJournal(id);
         const because =
           reason.by === "caller" && this.cancelMessage !== "" ? `: ${this.cancelMessage}` : cancelWords[reason.by];
         return described("TASK_CANCELLED", `task "${id}" was cancelled${because}`, {
@@ -225,6 +248,12 @@ export class Outcomes {
     }
   }
 
+  #cancelledForJournal(id: string): AttemptError {
+    const cause = this.journalError;
+    const message = `task "${id}" was cancelled: ${cause?.message ?? cancelWords.journal}`;
+    return described("JOURNAL_UNWRITABLE", message, { kind: "cancelled", by: "journal" }, cause);
+  }
+
   #skippedFor(id: string, dependency: number, root: number): AttemptError {
     const status = this.status(dependency);
     const cause = this.#reasons.has(root) || this.errors.has(root) ? this.#failureOf(root).error : undefined;
@@ -250,6 +279,7 @@ const cancelWords = {
   "fail-fast": ": another task failed, and the failure policy is fail-fast",
   shutdown: ": the executor was closed",
   parent: ": the task that added it did not succeed",
+  journal: "the journal cannot be written",
 } as const;
 
 export function timeoutMessage(id: string, scope: "attempt" | "total", limitMs: number): string {

@@ -64,7 +64,7 @@ export class ParallelExecutor implements AsyncDisposable {
 
   #start(graph: TaskGraph | readonly Task[], options: RunOptions, config: ResolvedConfig): Run {
     if (this.#closed) throw closedError();
-    checkRunOptions(options);
+    const journal = checkRunOptions(options);
     const tasks = graph instanceof TaskGraph ? graph.tasks : graph;
     if (!Array.isArray(tasks))
       throw new InvalidOptionError([{ where: "tasks", message: "takes an array of tasks or a TaskGraph" }]);
@@ -80,6 +80,7 @@ export class ParallelExecutor implements AsyncDisposable {
       clock: this.#clock,
       random: this.#random,
       signals: [config.signal, options.signal].filter((signal) => signal !== undefined),
+      journal,
     });
     this.#runs.add(run);
     const forget = (): void => void this.#runs.delete(run);

@@ -46,6 +46,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       return;
     }
     if (reporter.observed) reporter.inlineStarted(task, attempt);
+    this.#run.gate?.started(task, attempt, "inline");
     this.#inline.start(
       task,
       attempt,
@@ -183,6 +184,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     this.#run.outcomes.ran(task, workerId, undefined);
     if (this.#run.reporter.observed) this.#run.reporter.describedStarted(task, attempt, workerId);
     this.#run.send({ type: "attempt-started", at: this.#run.clock.now(), task, attempt });
+    this.#run.gate?.started(task, attempt, workerId);
   }
 
   describedRan(task: number, workerId: string, usage: ResourceUsage | undefined): void {
@@ -190,7 +192,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   }
 
   describedNoted(task: number, facts: AttemptFacts): void {
-    if (this.#run.reporter.observed) this.#run.outcomes.noted(task, facts);
+    if (this.#run.reporter.observed || this.#run.gate !== undefined) this.#run.outcomes.noted(task, facts);
   }
 
   describedSucceeded(task: number, attempt: number, output: unknown): void {
@@ -276,6 +278,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
 
   logged(task: number, attempt: number, stream: "stdout" | "stderr" | "log", text: string): void {
     if (this.#run.reporter.observed) this.#run.reporter.logged(task, attempt, stream, text);
+    this.#run.gate?.journal.attemptLogged(task, attempt, this.#run.clock.now(), stream, text);
   }
 
   spawn(task: number, attempt: number, tasks: readonly Task[], options: SpawnOptions): SpawnedTasks {

@@ -11,21 +11,26 @@ import type { AdditionCompiler } from "../core/compile-additions.js";
 import type { SchedulerEffect } from "../core/effect.js";
 import { EffectList } from "../core/effect-list.js";
 import type { SchedulerEvent } from "../core/event.js";
+import { describeAmounts } from "../core/limits.js";
 import type { Plan } from "../core/plan.js";
+import { emptyDemand } from "../core/plan.js";
+import { plainPolicy } from "../core/policy.js";
 import { Scheduler } from "../core/scheduler.js";
 import type { TaskKinds } from "../core/task-kinds.js";
 import { assertNever } from "../model/assert-never.js";
-import { asError } from "../model/error.js";
+import { asError, type OrchestratorError } from "../model/error.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
+import type { RunJournal } from "../port/journal.js";
 import type { BatchWatch } from "./batch-watch.js";
 import type { RunnerSet } from "./compose.js";
 import type { ResolvedConfig } from "./config.js";
+import { type GatedRun, JournalGate } from "./journal-gate.js";
 import { Outcomes } from "./outcomes.js";
 import { RunAttempts } from "./run-attempts.js";
 import { RunFamily } from "./run-family.js";
 import { RunReporter } from "./run-reporter.js";
-import type { RunState, TaskNumbers } from "./run-state.js";
+import type { TaskNumbers } from "./run-state.js";
 
 /** What a run or stream is made of. */
 export interface CoreParts {
@@ -45,6 +50,8 @@ export interface CoreParts {
   readonly signals: readonly AbortSignal[];
   /** Whether more tasks will come from outside. */
   readonly open: boolean;
+  /** Whether a journal will be given before it starts: until then, events wait. */
+  readonly journalled?: boolean;
 }
 
 /** Who is told how it goes. */
@@ -61,7 +68,7 @@ type TaskEnded = Extract<SchedulerEffect, { type: "task-ended" }>;
 /** Milliseconds without a turn of the event loop. */
 const sliceMs = 10;
 
-export class RunCore implements RunState {
+export class RunCore implements GatedRun {
   readonly id: string;
   readonly open: boolean;
   readonly tasks: Task[];
@@ -73,6 +80,7 @@ export class RunCore implements RunState {
   readonly config: ResolvedConfig;
   readonly random: () => number;
   batches: BatchWatch | undefined;
+  gate: JournalGate | undefined;
   readonly #parts: CoreParts;
   readonly #owner: CoreOwner;
   readonly #attempts: RunAttempts;
@@ -88,6 +96,7 @@ export class RunCore implements RunState {
   /** Events wait for that turn. */
   #paused = false;
   #cancelWake: (() => void) | undefined;
+  #startedAt = 0;
   #cancelRequested = false;
   #over = false;
   readonly #onAbort: () => void;
@@ -124,6 +133,7 @@ export class RunCore implements RunState {
     );
     this.#family = new RunFamily(this, parts.additions);
     this.#attempts = new RunAttempts(this, this.#family, parts.runners);
+    this.#paused = parts.journalled ?? false;
     this.#onAbort = () => this.cancel("caller", messageOf(this.#abortedSignal()?.reason));
     for (const signal of parts.signals) signal.addEventListener("abort", this.#onAbort, { once: true });
   }
@@ -133,15 +143,66 @@ export class RunCore implements RunState {
   }
 
   get busy(): boolean {
-    return this.#sending || this.#paused || this.#pending.length > 0;
+    return !this.idle || this.gate?.holds === true;
+  }
+
+  /** Starts with a journal, and with what it says that was done. */
+  startWith(journal: RunJournal): void {
+    this.gate = new JournalGate(this, journal);
+    const at = this.clock.now();
+    for (const { task, past, told } of journal.restored) {
+      this.outcomes.restore(task, told);
+      this.scheduler.handle({ type: "task-restored", at, task, past }, this.#effects);
+    }
+    const numbers = this.scheduler.table.numbersForNext(journal.additions.length);
+    for (const [place, { id, name, told }] of journal.additions.entries()) {
+      this.tasks[numbers[place]!] = { id, name, run: restoredRun };
+      this.numbers.set(id, numbers[place]!);
+      this.outcomes.restore(numbers[place]!, told);
+    }
+    const definition = { dependencies: [], priority: 0, remainingPath: 0, policy: plainPolicy, demand: emptyDemand };
+    const tasks = journal.additions.map(({ past }) => ({ ...definition, past }));
+    if (tasks.length > 0) this.scheduler.handle({ type: "tasks-added", at, parent: -1, tasks }, this.#effects);
+    this.#paused = false;
+    this.start();
   }
 
   start(): void {
-    const startedAt = this.clock.now();
-    this.reporter.runStarted(startedAt);
+    this.#startedAt = this.clock.now();
+    this.reporter.runStarted(this.#startedAt);
+    if (this.gate !== undefined && this.reporter.observed) this.#reportRestored(this.gate.journal);
     const aborted = this.#abortedSignal();
     if (aborted !== undefined) this.cancel("caller", messageOf(aborted.reason));
-    this.send({ type: "run-started", at: startedAt });
+    this.send({ type: "run-started", at: this.#startedAt });
+  }
+
+  #reportRestored(journal: RunJournal): void {
+    if (journal.resumed === undefined) return;
+    this.reporter.runResumed(journal.resumed);
+    for (const { parent, task } of journal.additions) this.reporter.tasksAdded(parent, [this.tasks[task]!]);
+    for (const { task, past } of [...journal.restored, ...journal.additions])
+      if (past.end !== undefined) this.reporter.taskRestored(task);
+  }
+
+  /** What attempts may hold at once, for people. */
+  get limits(): Record<string, number> {
+    const { limits } = this.config;
+    const all = limits.names.map((_, resource) => resource);
+    return { slots: limits.slots, ...describeAmounts(limits, all, limits.capacities) };
+  }
+
+  /** Whether every event that was sent has been taken. */
+  get idle(): boolean {
+    return !this.#sending && !this.#paused && this.#pending.length === 0;
+  }
+
+  journalFailed(error: OrchestratorError): void {
+    this.outcomes.journalError = error;
+    if (this.#over) return;
+    this.#cancelRequested = true;
+    const at = this.clock.now();
+    if (this.reporter.observed) this.reporter.cancelRequested(at, "journal", error.message);
+    this.deliver({ type: "run-cancelled", at, by: "journal" });
   }
 
   cancel(by: "caller" | "shutdown", message: string): void {
@@ -150,10 +211,16 @@ export class RunCore implements RunState {
     this.outcomes.cancelMessage = message;
     const at = this.clock.now();
     if (this.reporter.observed) this.reporter.cancelRequested(at, by, message);
+    this.gate?.journal.cancelRequested(at, by, message);
     this.send({ type: "run-cancelled", at, by });
   }
 
   send(event: SchedulerEvent): void {
+    if (this.gate !== undefined) this.gate.send(event);
+    else this.deliver(event);
+  }
+
+  deliver(event: SchedulerEvent): void {
     if (this.#sending || this.#paused) this.#pending.push(event);
     else this.#pump(event);
   }
@@ -222,6 +289,7 @@ export class RunCore implements RunState {
     if (!this.#paused) return;
     this.#paused = false;
     this.#pump(undefined);
+    this.gate?.wake();
   }
 
   #perform(effect: SchedulerEffect): void {
@@ -246,6 +314,7 @@ export class RunCore implements RunState {
         return;
       case "retry-scheduled":
         if (this.reporter.observed) this.reporter.retryScheduled(effect.task, effect.attempt, effect.retryAt);
+        this.gate?.journal.retryScheduled(effect.task, effect.attempt, effect.retryAt);
         return;
       case "resume-task":
         this.#family.resume(effect.task);
@@ -262,10 +331,16 @@ export class RunCore implements RunState {
     if (status !== "succeeded") {
       this.outcomes.ended(task, reason);
       this.outcomes.outputs[task] = undefined;
+      if (this.gate !== undefined) this.#recordEnd(this.gate.journal, task, at);
     }
     if (this.reporter.observed) this.reporter.taskEnded(task, status, wasReady, at);
     this.#family.ended(task);
     this.#owner.taskEnded(task);
+  }
+
+  #recordEnd(journal: RunJournal, task: number, at: number): void {
+    const result = this.outcomes.result(task);
+    if (!result.success) journal.taskEnded(task, at, result);
   }
 
   #wakeAt(at: number): void {
@@ -277,8 +352,14 @@ export class RunCore implements RunState {
 
   #ended(at: number): void {
     this.#finish();
+    this.gate?.journal.runEnded(at, this.outcomes.counts, (at - this.#startedAt) / 1000);
     if (this.reporter.observed) this.reporter.runEnded(at);
     this.#owner.ended(at);
+  }
+
+  /** Nothing will start: the journal could not be opened. */
+  abandon(): void {
+    this.#finish();
   }
 
   #finish(): void {
@@ -298,6 +379,10 @@ export class RunCore implements RunState {
   #abortedSignal(): AbortSignal | undefined {
     return this.#parts.signals.find((signal) => signal.aborted);
   }
+}
+
+function restoredRun(): never {
+  throw new Error("a task that ended in an earlier process is not run again");
 }
 
 /** A reason of a cancellation in words. */

@@ -1,6 +1,6 @@
 /** Tasks that running tasks add, and the waits of those that wait for them. */
 import type { AdditionCompiler } from "../core/compile-additions.js";
-import type { Demand } from "../core/plan.js";
+import { type Demand, emptyDemand, type TaskDefinition } from "../core/plan.js";
 import { Scheduler } from "../core/scheduler.js";
 import { isEnd, TaskState } from "../core/task-state.js";
 import type { SpawnedTasks, SpawnOptions } from "../model/context.js";
@@ -40,10 +40,22 @@ export class RunFamily {
     });
     const taskIds = tasks.map((task) => task.id);
     if (reporter.observed) reporter.tasksAdded(parent, tasks);
-    this.#waits.whenEnded(numbers, group.release);
-    const placed = definitions.map((definition) => ({ ...definition, remainingPath: base + definition.remainingPath }));
+    const at = this.#run.clock.now();
+    const pasts = this.#run.gate?.journal.tasksAdded(parent, table.attempts[parent]!, at, tasks);
+    const isOver = (place: number): boolean => pasts?.[place]?.past.end !== undefined;
+    this.#waits.whenEnded(pasts === undefined ? numbers : numbers.filter((_, place) => !isOver(place)), group.release);
+    const placed = definitions.map((definition, place): TaskDefinition => {
+      const remainingPath = base + definition.remainingPath;
+      const past = pasts?.[place];
+      if (past === undefined) return { ...definition, remainingPath };
+      this.#run.outcomes.restore(numbers[place]!, past.told);
+      // A task that has ended holds nothing.
+      return { ...definition, remainingPath, past: past.past, ...(isOver(place) && { demand: emptyDemand }) };
+    });
     // At once, so that the numbers are taken before another task adds some.
-    this.#run.sendNow({ type: "tasks-added", at: this.#run.clock.now(), parent, tasks: placed });
+    this.#run.sendNow({ type: "tasks-added", at, parent, tasks: placed });
+    if (pasts !== undefined && reporter.observed)
+      for (const [place, number] of numbers.entries()) if (isOver(place)) reporter.taskRestored(number);
     return { taskIds, results: () => this.#results(parent, taskIds, numbers) };
   }
 
@@ -65,6 +77,7 @@ export class RunFamily {
   /** The scheduler lets a task run on. */
   resume(parent: number): void {
     if (this.#run.reporter.observed) this.#run.reporter.taskResumed(parent);
+    this.#run.gate?.journal.taskWaits(parent, this.#run.clock.now(), false);
     this.#waits.resume(parent);
     // Something in it began to wait again while it was queued.
     if (this.#waits.isWaiting(parent)) this.#suspend(parent);
@@ -131,6 +144,7 @@ export class RunFamily {
 
   #suspend(parent: number): void {
     if (this.#run.reporter.observed) this.#run.reporter.taskSuspended(parent);
+    this.#run.gate?.journal.taskWaits(parent, this.#run.clock.now(), true);
     // At once, so that a child that ends meanwhile finds its parent waiting.
     this.#run.sendNow({ type: "task-suspended", at: this.#run.clock.now(), task: parent });
   }

@@ -1,24 +1,83 @@
 /** Options of one run. */
 import { Checker } from "../model/check.js";
+import type { Size } from "../model/units.js";
+import type { Durability, JournalSettings } from "../port/journal.js";
 
 export interface RunOptions {
   /** 1 to 200 letters, digits, dots, dashes and underscores. Default: a random UUID. */
   readonly runId?: string;
   /** Cancels the run when it aborts. */
   readonly signal?: AbortSignal;
+  /**
+   * Folder in which the run is journalled, in a folder named by its id, so that a later process can go on with it: see `resume`.
+   * Default: no journal.
+   */
+  readonly journal?: string | JournalOptions;
+  /**
+   * What no end of a task is lost to: the death of this process, or also of the machine (each group of ends is then flushed to
+   * the disk before what depends on it starts). Default `"process-crash"`.
+   */
+  readonly durability?: Durability;
+  /**
+   * Goes on with the run of this `runId` where the journal has it, and begins it where not. What succeeded is not run again;
+   * what failed, timed out or was cancelled is, unless this is `"unfinished"`: then only what had not ended is run. Default
+   * `false`: a run that is in the journal already is refused (`JOURNAL_EXISTS`).
+   */
+  readonly resume?: boolean | "unfinished";
+}
+
+export interface JournalOptions {
+  readonly folder: string;
+  /** Outputs that are larger go to files of their own beside the journal. Default 64 KiB. */
+  readonly maxInlineOutput?: Size;
+  /** How much of what each attempt logs is kept. Default 16 KiB. */
+  readonly maxLog?: Size;
+  /** Any plain data to keep with the run, for whoever lists or resumes it. */
+  readonly about?: unknown;
 }
 
 const runIdForm = /^[\w.-]{1,200}$/;
 
-/** @throws InvalidOptionError with everything that is wrong. */
-export function checkRunOptions(options: RunOptions): void {
+const known = ["runId", "signal", "journal", "durability", "resume"] as const satisfies readonly (keyof RunOptions)[];
+
+/** What the options say of the journal, if there is to be one. @throws InvalidOptionError with everything that is wrong. */
+export function checkRunOptions(options: RunOptions): JournalSettings | undefined {
   const check = new Checker("run");
-  if (check.object("", options, ["runId", "signal"])) {
+  let settings: JournalSettings | undefined;
+  if (check.object("", options, known)) {
     const { runId, signal } = options;
     if (runId !== undefined && (typeof runId !== "string" || !runIdForm.test(runId))) {
       check.report("runId", "takes 1 to 200 letters, digits, dots, dashes and underscores");
     }
     if (signal !== undefined && !(signal instanceof AbortSignal)) check.report("signal", "takes an AbortSignal");
+    settings = readJournal(check, options);
   }
   check.finish();
+  return settings;
+}
+
+function readJournal(check: Checker, { journal, durability, resume, runId }: RunOptions): JournalSettings | undefined {
+  const chosen = check.oneOf("durability", durability, ["process-crash", "power-loss"], "process-crash");
+  if (resume !== undefined && typeof resume !== "boolean" && resume !== "unfinished")
+    check.report("resume", 'takes true, false or "unfinished"');
+  if (journal === undefined) {
+    if (resume !== undefined && resume !== false) check.report("resume", "needs a journal to resume from");
+    if (durability !== undefined) check.report("durability", "is that of a journal, and none is given");
+    return undefined;
+  }
+  if (resume !== undefined && resume !== false && runId === undefined)
+    check.report("resume", "needs the runId of the run to go on with");
+  if (runId === "." || runId === "..") check.report("runId", "names a folder of the journal, and this is none");
+  const given = typeof journal === "string" ? { folder: journal } : journal;
+  if (!check.object("journal", given, ["folder", "maxInlineOutput", "maxLog", "about"])) return undefined;
+  const folder = check.string("journal.folder", given.folder, "");
+  if (folder === "") check.report("journal.folder", "takes the path of a folder");
+  return {
+    folder,
+    durability: chosen,
+    resume: resume === true ? "all" : resume === "unfinished" ? "unfinished" : undefined,
+    maxInlineOutput: check.bytes("journal.maxInlineOutput", given.maxInlineOutput, 65_536),
+    maxLog: check.bytes("journal.maxLog", given.maxLog, 16_384),
+    about: given.about,
+  };
 }

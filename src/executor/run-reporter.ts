@@ -8,8 +8,8 @@ import { kindOfId, type TaskKinds } from "../core/task-kinds.js";
 import type { AttemptEndedEvent, GraphOutline } from "../model/event.js";
 import type { TaskStatus } from "../model/result.js";
 import type { Task } from "../model/task.js";
-
 import type { Clock } from "../port/clock.js";
+import type { ResumeReport } from "../port/journal.js";
 import type { Observer, TalliedRun } from "../port/observer.js";
 import type { Outcomes } from "./outcomes.js";
 import { RunEvents } from "./run-events.js";
@@ -89,7 +89,21 @@ export class RunReporter {
       });
   }
 
-  cancelRequested(at: number, by: "caller" | "shutdown" | "fail-fast", message: string): void {
+  runResumed({ reused, rerun }: ResumeReport): void {
+    if (!this.#events.observed) return;
+    const at = this.#parts.clock.now();
+    this.#events.emit({ type: "run-resumed", at, reused: reused.length, rerun: rerun.length });
+  }
+
+  /** A task that ended in an earlier process. */
+  taskRestored(task: number): void {
+    if (!this.#events.observed) return;
+    const result = this.#parts.outcomes.result(task);
+    const at = this.#parts.clock.now();
+    this.#events.emit({ type: "task-restored", at, ...this.#named(task), status: result.status, result });
+  }
+
+  cancelRequested(at: number, by: "caller" | "shutdown" | "fail-fast" | "journal", message: string): void {
     if (this.#events.observed) this.#events.emit({ type: "cancel-requested", at, by, message });
   }
 

@@ -5,6 +5,7 @@ import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import type { BatchWatch } from "./batch-watch.js";
 import type { ResolvedConfig } from "./config.js";
+import type { JournalGate } from "./journal-gate.js";
 import type { Outcomes } from "./outcomes.js";
 import type { RunReporter } from "./run-reporter.js";
 
@@ -31,6 +32,8 @@ export interface RunState {
   readonly busy: boolean;
   /** Made with the first attempt at batch work. */
   batches: BatchWatch | undefined;
+  /** Where the run is journalled. */
+  readonly gate: JournalGate | undefined;
   /** Hands an event to the scheduler, after those that wait. */
   send(event: SchedulerEvent): void;
   /** Has the scheduler take an event before this returns; what it answers is carried out in turn. */

@@ -4,8 +4,9 @@ import type { AdditionCompiler } from "../core/compile-additions.js";
 import { asError, OrchestratorError } from "../model/error.js";
 import type { RunEvent } from "../model/event.js";
 import type { Clock } from "../port/clock.js";
+import type { JournalSettings, ResumeReport } from "../port/journal.js";
 import type { Observer } from "../port/observer.js";
-import type { RunnerEnforcement, RunnerSet } from "./compose.js";
+import { openJournal, type RunnerEnforcement, type RunnerSet } from "./compose.js";
 import type { ResolvedConfig } from "./config.js";
 import { RunResults } from "./outcomes.js";
 import { messageOf, RunCore } from "./run-core.js";
@@ -22,6 +23,7 @@ export interface RunParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly signals: readonly AbortSignal[];
+  readonly journal: JournalSettings | undefined;
 }
 
 /** One execution of one graph. */
@@ -31,6 +33,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
   readonly results: Promise<RunResults>;
   readonly #parts: RunParts;
   readonly #core: RunCore;
+  #resumed: Promise<ResumeReport | undefined> | undefined;
 
   /** @internal */
   constructor(parts: RunParts) {
@@ -42,15 +45,68 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
       settled.resolve = resolve;
       settled.reject = reject;
     });
+    const tell = (): void => settled.resolve(new RunResults(graph.numbers, this.#core.outcomes));
     this.#core = new RunCore(
-      { ...parts, plan: graph.plan, tasks: [...graph.tasks], numbers: graph.numbers, kinds: graph.kinds, open: false },
+      {
+        ...parts,
+        plan: graph.plan,
+        tasks: [...graph.tasks],
+        numbers: graph.numbers,
+        kinds: graph.kinds,
+        open: false,
+        journalled: parts.journal !== undefined,
+      },
       {
         taskEnded: () => undefined,
-        ended: () => settled.resolve(new RunResults(graph.numbers, this.#core.outcomes)),
-        crashed: (thrown) => settled.reject(engineFault(parts.id, thrown)),
+        ended: () => {
+          if (this.#core.gate === undefined) tell();
+          else this.#core.gate.finish().then(tell, settled.reject);
+        },
+        crashed: (thrown) => {
+          this.#core.gate?.journal.close();
+          settled.reject(engineFault(parts.id, thrown));
+        },
       },
     );
-    queueMicrotask(() => this.#core.start());
+    if (parts.journal === undefined) queueMicrotask(() => this.#core.start());
+    else this.#resumed = this.#open(parts.journal, settled.reject);
+  }
+
+  /** Opens the journal, and starts with what it says. */
+  async #open(settings: JournalSettings, reject: (error: Error) => void): Promise<ResumeReport | undefined> {
+    const { id, graphName, graph, clock } = this.#parts;
+    const { dependencies, dependents } = graph.plan;
+    try {
+      const journal = await openJournal({
+        ...settings,
+        runId: id,
+        graphName,
+        limits: this.#core.limits,
+        tasks: graph.tasks,
+        dependencies,
+        dependents,
+        at: clock.now(),
+      });
+      this.#core.startWith(journal);
+      return journal.resumed;
+    } catch (error) {
+      this.#core.abandon();
+      reject(asError(error));
+      return undefined;
+    }
+  }
+
+  /**
+   * What a resumed run has taken over and what it runs again; `undefined` for a run that was begun anew, or whose journal
+   * could not be opened, which `results` then tells by rejecting.
+   */
+  get resumed(): Promise<ResumeReport | undefined> {
+    return this.#resumed ?? Promise.resolve(undefined);
+  }
+
+  /** Why the journal of the run is not complete; `undefined` where it is, so far, or where there is none. */
+  get journalError(): OrchestratorError | undefined {
+    return this.#core.gate?.error;
   }
 
   /** What holds the limits of attempts, by the runners that are in use so far. */

@@ -42,6 +42,12 @@ export type ErrorCode =
   | "NO_ENDPOINT"
   | "EXECUTOR_CLOSED"
   | "STREAM_DEPENDENCY"
+  | "JOURNAL_UNWRITABLE"
+  | "JOURNAL_DAMAGED"
+  | "JOURNAL_LOCKED"
+  | "JOURNAL_FORMAT"
+  | "JOURNAL_EXISTS"
+  | "JOURNAL_NOT_FOUND"
   | "INTERNAL";
 
 /** An error of the engine, told by its `code`. */

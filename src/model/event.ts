@@ -103,6 +103,22 @@ export interface TaskResumedEvent extends TaskLevel {
   readonly type: "task-resumed";
 }
 
+/** An earlier process had begun the run, and this one goes on with it. */
+export interface RunResumedEvent extends RunLevel {
+  readonly type: "run-resumed";
+  /** How many tasks are not run again; a `task-restored` event for each follows where it happens, not in a run that is read again. */
+  readonly reused: number;
+  /** How many tasks had ended and are run again. */
+  readonly rerun: number;
+}
+
+/** The task ended in an earlier process and is not run again: its result is that of the journal. */
+export interface TaskRestoredEvent extends TaskLevel {
+  readonly type: "task-restored";
+  readonly status: TaskStatus;
+  readonly result: ExecutionResult;
+}
+
 /** The task's one end. */
 export interface TaskEndedEvent extends TaskLevel {
   readonly type: "task-ended";
@@ -114,7 +130,8 @@ export interface TaskEndedEvent extends TaskLevel {
 
 export interface CancelRequestedEvent extends RunLevel {
   readonly type: "cancel-requested";
-  readonly by: "caller" | "fail-fast" | "shutdown";
+  /** `"journal"`: it cannot be written any more. */
+  readonly by: "caller" | "fail-fast" | "shutdown" | "journal";
   readonly message: string;
 }
 
@@ -135,6 +152,8 @@ export type RunEvent =
   | AttemptEndedEvent
   | TaskSuspendedEvent
   | TaskResumedEvent
+  | RunResumedEvent
+  | TaskRestoredEvent
   | TaskEndedEvent
   | CancelRequestedEvent
   | RunEndedEvent;

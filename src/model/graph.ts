@@ -123,7 +123,7 @@ export class TaskGraph {
       const spawned = context.spawn(children, concurrency === undefined ? {} : { concurrency });
       return outputsOf(id, await spawned.results());
     };
-    return this.#addParent(id, inputs, run, own) as TaskHandle<Awaited<Output>[]>;
+    return this.#addParent(id, inputs, run, own, ["forEach", work, each]) as TaskHandle<Awaited<Output>[]>;
   }
 
   /**
@@ -158,7 +158,8 @@ export class TaskGraph {
         failureReason: { kind: "loop-limit", iterations: maxIterations },
       });
     };
-    return this.#addParent(id, inputs, run, own) as TaskHandle<Awaited<Output>>;
+    const parts = ["loop", work, each, until, maxIterations];
+    return this.#addParent(id, inputs, run, own, parts) as TaskHandle<Awaited<Output>>;
   }
 
   /** Attempts are the children's: the parent has neither retries nor a timeout, whatever the executor's defaults are. */
@@ -167,8 +168,9 @@ export class TaskGraph {
     inputs: InputMap,
     run: (inputs: Inputs, context: TaskContext) => Promise<unknown>,
     options: GraphTaskOptions,
+    parts: readonly unknown[],
   ): TaskHandle {
-    parentFunctions.add(run);
+    parentFunctions.set(run, parts);
     return this.#add(id, inputs, run, { ...options, retries: 0, timeout: Number.POSITIVE_INFINITY });
   }
 
@@ -200,11 +202,16 @@ export class TaskGraph {
   }
 }
 
-const parentFunctions = new WeakSet<object>();
+const parentFunctions = new WeakMap<object, readonly unknown[]>();
 
 /** Whether a function is the engine's own parent of a `forEach` or a `loop`, which runs nothing of its caller's but their tasks. */
 export function isParentFunction(run: unknown): boolean {
   return typeof run === "function" && parentFunctions.has(run);
+}
+
+/** What such a parent was made of, which its own source does not tell. */
+export function parentParts(run: object): readonly unknown[] | undefined {
+  return parentFunctions.get(run);
 }
 
 /** Whether this is the handle of a task. */

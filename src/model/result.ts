@@ -8,7 +8,7 @@ export type FailureReason =
   /** The task's own code threw. */
   | { readonly kind: "error" }
   | { readonly kind: "timeout"; readonly scope: "attempt" | "total"; readonly limitSeconds: number }
-  | { readonly kind: "cancelled"; readonly by: "caller" | "fail-fast" | "shutdown" | "parent" }
+  | { readonly kind: "cancelled"; readonly by: "caller" | "fail-fast" | "shutdown" | "parent" | "journal" }
   /** A dependency did not succeed; `rootTaskId` is where the trouble began. */
   | { readonly kind: "dependency"; readonly taskId: string; readonly status: TaskStatus; readonly rootTaskId: string }
   /** `when` said no. */

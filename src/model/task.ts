@@ -52,6 +52,11 @@ export interface ConditionContext {
 export interface TaskOptions {
   /** What kind of task this is, for metrics and history. Default: the id up to the first `[`, `#` or `:`. */
   readonly name?: string;
+  /**
+   * Which version of its code the task is. What a function closes over or imports cannot be seen: a new version says that what an
+   * earlier one gave is not to be taken for what this one would give, by a journal or a cache.
+   */
+  readonly version?: string;
   /** Tasks that must have ended before, besides those that inputs come from. */
   readonly dependsOn?: readonly string[];
   /** Higher starts first. An integer from -1,000,000 to 1,000,000. Default 0. */

@@ -20,7 +20,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   runner: [...base, "host"],
   sandbox: [...base, "host"],
   optimize: base,
-  journal: base,
+  journal: [...base, "host"],
   monitor: base,
   testing: [...base, "executor"],
   pipeline: [...base, "host", ...parts],

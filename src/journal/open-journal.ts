@@ -1,0 +1,148 @@
+/** Opens the journal of a run: takes its lock, reads what is there, and says what of it stands for the graph that there is now. */
+import { existsSync, mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, resolve } from "node:path";
+import { kindOfId } from "../core/task-kinds.js";
+import { OrchestratorError } from "../model/error.js";
+import type { JournalRequest, RestoredAddition, RestoredTask, ResumeReport, RunJournal } from "../port/journal.js";
+import { History } from "./history.js";
+import { RunLock } from "./lock.js";
+import type { GraphRecord, OpenedRecord, ResumedRecord } from "./record.js";
+import { Recorder } from "./recorder.js";
+import { restore } from "./restored.js";
+import { planResume, sameGraphs } from "./resume-plan.js";
+import { type JournalEnd, readSegments, SegmentWriter, segmentsOf, syncFolder } from "./segments.js";
+import { printTasks, TaskPrinter } from "./task-print.js";
+
+/**
+ * Opens a journal for writing.
+ * @throws OrchestratorError `JOURNAL_EXISTS`, `JOURNAL_LOCKED`, `JOURNAL_DAMAGED`, `JOURNAL_FORMAT`, `JOURNAL_UNWRITABLE`.
+ */
+export function openJournal(request: JournalRequest): RunJournal {
+  const folder = runFolder(request.folder, request.runId);
+  if (request.resume === undefined && segmentsOf(folder).length > 0) throw existsError(request.runId, folder);
+  makeFolder(folder, request);
+  const lock = RunLock.acquire(folder, request.runId, request.at);
+  try {
+    // Somebody may have begun it while the lock was waited for.
+    if (request.resume === undefined && segmentsOf(folder).length > 0) throw existsError(request.runId, folder);
+    return openLocked(folder, lock, request);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The folder of one run. */
+export function runFolder(folder: string, runId: string): string {
+  return resolve(folder, runId);
+}
+
+function makeFolder(folder: string, { durability }: JournalRequest): void {
+  try {
+    const isNew = !existsSync(folder);
+    mkdirSync(folder, { recursive: true });
+    if (isNew && durability === "power-loss") syncFolder(dirname(folder));
+  } catch (error) {
+    const message = `the journal cannot be written: the folder ${folder} cannot be made: ${(error as Error).message}`;
+    throw new OrchestratorError("JOURNAL_UNWRITABLE", message, { cause: error });
+  }
+}
+
+function existsError(runId: string, folder: string): OrchestratorError {
+  const message = `there is a journal of run "${runId}" already, in ${folder}: give resume: true to go on with it, or another runId`;
+  return new OrchestratorError("JOURNAL_EXISTS", message);
+}
+
+function openLocked(folder: string, lock: RunLock, request: JournalRequest): RunJournal {
+  const history = new History();
+  const end = readSegments(folder, (record) => history.apply(record));
+  const printer = new TaskPrinter();
+  const graph = graphRecord(request, printer);
+  const opened: OpenedRecord = {
+    type: "opened",
+    at: request.at,
+    runId: request.runId,
+    pid: process.pid,
+    host: hostname(),
+    nodeVersion: process.version,
+    durability: request.durability,
+    ...(request.about !== undefined && { about: request.about }),
+  };
+  const writer = openSegments(folder, end, request);
+  const base = { folder, lock, writer, printer, settings: request, orphans: history.orphans };
+  if (history.graph === undefined) {
+    return new Recorder({ ...base, first: [opened, graph], resumed: undefined, restored: [], additions: [] });
+  }
+  const { resumed, first, restored, additions } = takeOver(folder, history, graph, request);
+  return new Recorder({ ...base, first: [opened, ...first], resumed, restored, additions });
+}
+
+function openSegments(folder: string, end: JournalEnd, { durability }: JournalRequest): SegmentWriter {
+  try {
+    return new SegmentWriter(folder, end, durability);
+  } catch (error) {
+    const message = `the journal cannot be written: ${(error as Error).message}`;
+    throw new OrchestratorError("JOURNAL_UNWRITABLE", message, { cause: error });
+  }
+}
+
+interface TakenOver {
+  readonly resumed: ResumeReport;
+  readonly first: readonly (GraphRecord | ResumedRecord)[];
+  readonly restored: readonly RestoredTask[];
+  readonly additions: readonly RestoredAddition[];
+}
+
+/** Applies the plan to the history as the records of it will be applied by the next process, and reads off what is restored. */
+function takeOver(folder: string, history: History, graph: GraphRecord, request: JournalRequest): TakenOver {
+  const { from, again, report } = planResume(history, graph, request);
+  const same = sameGraphs(history.graph!, graph);
+  const keepsNumbers =
+    same && from.length >= history.tasks.length && from.every((old, number) => standsAs(history, number, old));
+  const record: ResumedRecord = {
+    type: "resumed",
+    at: request.at,
+    again,
+    ...(!keepsNumbers && { from }),
+  };
+  const first = same ? [record] : [graph, record];
+  const resumes = history.processes;
+  // What ran when the process died is known by the record of this process's opening.
+  history.interrupt();
+  for (const applied of first) history.apply(applied);
+  const numbers = new Map<string, number>();
+  for (let number = 0; number < history.count; number++) numbers.set(history.idOf(number), number);
+  const restored: RestoredTask[] = [];
+  const additions: RestoredAddition[] = [];
+  history.tasks.forEach((task, number) => {
+    if (task === undefined) return;
+    const taken = { task: number, ...restore(folder, task, (id) => numbers.get(id) ?? -1) };
+    if (task.added === undefined) restored.push(taken);
+    else additions.push({ ...taken, id: task.added.id, name: task.added.name, parent: task.parent });
+  });
+  const resumed = { runId: request.runId, folder, resumes, ...report };
+  return { resumed, first, restored, additions };
+}
+
+function standsAs(history: History, number: number, old: number): boolean {
+  return old === number || (old < 0 && history.tasks[number] === undefined);
+}
+
+function graphRecord(request: JournalRequest, printer: TaskPrinter): GraphRecord {
+  const { graphName, limits, tasks, dependencies } = request;
+  const names = new Map<number, string>();
+  tasks.forEach((task, number) => {
+    if (task.name !== undefined && task.name !== kindOfId(task.id)) names.set(number, task.name);
+  });
+  return {
+    type: "graph",
+    name: graphName,
+    limits,
+    ids: tasks.map((task) => task.id),
+    names,
+    offsets: dependencies.offsets,
+    targets: dependencies.targets.slice(),
+    prints: printTasks(tasks, printer),
+  };
+}

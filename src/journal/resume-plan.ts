@@ -1,0 +1,226 @@
+/**
+ * What of an earlier process's work stands, for the graph that there is now. Pure: two graphs and a history in, a plan out.
+ *
+ * A task stands if it is the same task (same id, work, rules, constants and dependencies), if everything that it depends on
+ * stands, and if it ended in a way that counts: it succeeded or was skipped by its own condition or trigger; with `resume:
+ * "unfinished"` also if it failed or timed out. Tasks that it added stand or fall with it, because only it can add them
+ * again. A task that had begun and not ended goes on with its next attempt, under the same conditions.
+ */
+import { topologicalOrder } from "../core/topology.js";
+import type { JournalRequest, RerunCause, ResumeReport } from "../port/journal.js";
+import type { History, RecordedTask } from "./history.js";
+import type { GraphRecord } from "./record.js";
+
+export interface ResumePlan {
+  /** For each number from now on (the plan's tasks, then additions that stand) the number before, or -1. */
+  readonly from: Int32Array;
+  /** Tasks by new number that run again though they are the same: their attempts are counted on. */
+  readonly again: Int32Array;
+  readonly report: Omit<ResumeReport, "runId" | "folder" | "resumes">;
+}
+
+export function planResume(history: History, graph: GraphRecord, request: JournalRequest): ResumePlan {
+  return new Planner(history, graph, request).plan();
+}
+
+/** What is found of a task of the graph. */
+const verdict = { nothing: 0, stands: 1, goesOn: 2, again: 3, changed: 4 } as const;
+
+class Planner {
+  readonly #history: History;
+  readonly #graph: GraphRecord;
+  readonly #request: JournalRequest;
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #old: Int32Array;
+  readonly #verdicts: Uint8Array;
+  readonly #children = new Map<number, number[]>();
+  readonly #rerun: { readonly taskId: string; readonly cause: RerunCause; readonly detail: string }[] = [];
+  readonly #sameGraph: boolean;
+
+  constructor(history: History, graph: GraphRecord, request: JournalRequest) {
+    this.#history = history;
+    this.#graph = graph;
+    this.#request = request;
+    this.#sameGraph = sameGraphs(history.graph!, graph);
+    const count = graph.ids.length;
+    this.#numbers = this.#sameGraph ? new Map() : new Map(history.graph!.ids.map((id, number) => [id, number]));
+    this.#old = this.#sameGraph
+      ? Int32Array.from({ length: count }, (_, number) => number)
+      : Int32Array.from(graph.ids, (id) => this.#numbers.get(id) ?? -1);
+    this.#verdicts = new Uint8Array(count);
+    history.tasks.forEach((task, number) => {
+      if (task === undefined || task.parent < 0) return;
+      const siblings = this.#children.get(task.parent);
+      if (siblings === undefined) this.#children.set(task.parent, [number]);
+      else siblings.push(number);
+    });
+  }
+
+  plan(): ResumePlan {
+    const { dependencies, dependents } = this.#request;
+    const count = this.#graph.ids.length;
+    for (const task of topologicalOrder(dependencies, dependents, count)) this.#verdicts[task] = this.#judge(task);
+    const additions: number[] = [];
+    const again: number[] = [];
+    const reused: string[] = [];
+    const interrupted: string[] = [];
+    const from = new Int32Array(count).fill(-1);
+    for (let task = 0; task < count; task++) {
+      const found = this.#verdicts[task];
+      if (found === verdict.nothing || found === verdict.changed) continue;
+      const old = this.#old[task]!;
+      from[task] = old;
+      if (found === verdict.again) again.push(task);
+      else if (found === verdict.stands) {
+        reused.push(this.#graph.ids[task]!);
+        this.#collectAdditions(old, additions);
+      } else interrupted.push(this.#graph.ids[task]!);
+    }
+    for (const number of additions) reused.push(this.#history.idOf(number));
+    return {
+      from: additions.length === 0 ? from : Int32Array.from([...from, ...additions]),
+      again: Int32Array.from(again),
+      report: {
+        reused,
+        rerun: this.#rerun,
+        interrupted,
+        unfinished: count - (reused.length - additions.length) - this.#rerun.length,
+        dropped: this.#dropped(),
+      },
+    };
+  }
+
+  #judge(task: number): number {
+    const old = this.#old[task]!;
+    const past = old < 0 ? undefined : this.#history.tasks[old];
+    if (past === undefined || (past.attempts === 0 && !past.decided && past.end === undefined)) return verdict.nothing;
+    const change = this.#changeOf(task, old);
+    if (change !== undefined) return this.#runsAgain(task, past, verdict.changed, "changed", change);
+    const { end } = past;
+    const upstream = this.#fallenDependency(task, past);
+    if (upstream !== undefined)
+      return this.#runsAgain(task, past, verdict.again, "upstream", `"${upstream}", which it depends on, runs again`);
+    if (end === undefined) return verdict.goesOn;
+    if (!this.#counts(past))
+      return this.#runsAgain(task, past, verdict.again, "not-succeeded", `it ${words[end.status]}`);
+    const open = this.#openAddition(old);
+    if (open !== undefined) {
+      const detail = `"${open}", which it added, had not ended`;
+      return this.#runsAgain(task, past, verdict.again, "unfinished-additions", detail);
+    }
+    return verdict.stands;
+  }
+
+  #runsAgain(task: number, past: RecordedTask, found: number, cause: RerunCause, detail: string): number {
+    if (past.end !== undefined) this.#rerun.push({ taskId: this.#graph.ids[task]!, cause, detail });
+    return found;
+  }
+
+  /** Whether the way in which the task ended is one that stays. */
+  #counts({ end }: RecordedTask): boolean {
+    switch (end!.status) {
+      case "succeeded":
+      case "skipped":
+        return true;
+      case "failed":
+      case "timed-out":
+        return this.#request.resume === "unfinished";
+      case "cancelled":
+        return false;
+    }
+  }
+
+  /** A dependency because of which what the task gave does not stand. */
+  #fallenDependency(task: number, { end }: RecordedTask): string | undefined {
+    const { offsets, targets } = this.#graph;
+    // One bad dependency is enough for a skip, whatever becomes of the others.
+    const only = end?.reason?.kind === "dependency" ? end.reason.taskId : undefined;
+    for (let edge = offsets[task]!; edge < offsets[task + 1]!; edge++) {
+      const dependency = targets[edge]!;
+      if (this.#verdicts[dependency] === verdict.stands) continue;
+      const id = this.#graph.ids[dependency]!;
+      if (only === undefined || only === id) return id;
+    }
+    return undefined;
+  }
+
+  #changeOf(task: number, old: number): string | undefined {
+    if (this.#sameGraph) return undefined;
+    const before = this.#history.graph!;
+    const parts = (["work", "rules", "constants"] as const).filter(
+      (part) =>
+        this.#graph.prints.texts[this.#graph.prints[part][task]!] !== before.prints.texts[before.prints[part][old]!],
+    );
+    const changes: string[] = parts.map((part) => changeWords[part]);
+    if (!sameDependencies(this.#graph, task, before, old)) changes.push("what it depends on");
+    return changes.length === 0 ? undefined : `${changes.join(" and ")} changed`;
+  }
+
+  /** A task that this one added, or that such a one added, and that has not ended. */
+  #openAddition(old: number): string | undefined {
+    for (const child of this.#children.get(old) ?? []) {
+      if (this.#history.tasks[child]!.end === undefined) return this.#history.idOf(child);
+      const open = this.#openAddition(child);
+      if (open !== undefined) return open;
+    }
+    return undefined;
+  }
+
+  #collectAdditions(old: number, into: number[]): void {
+    for (const child of this.#children.get(old) ?? []) {
+      into.push(child);
+      this.#collectAdditions(child, into);
+    }
+  }
+
+  #dropped(): string[] {
+    if (this.#sameGraph) return [];
+    const present = new Set(this.#graph.ids);
+    return this.#history.graph!.ids.filter(
+      (id, number) => !present.has(id) && this.#history.tasks[number] !== undefined,
+    );
+  }
+}
+
+const words = {
+  succeeded: "succeeded",
+  failed: "failed",
+  "timed-out": "timed out",
+  cancelled: "was cancelled",
+  skipped: "was skipped",
+} as const;
+
+const changeWords = {
+  work: "its work",
+  rules: "its name, inputs, trigger, condition or sandbox",
+  constants: "its constants",
+} as const;
+
+function sameDependencies(graph: GraphRecord, task: number, other: GraphRecord, otherTask: number): boolean {
+  const start = graph.offsets[task]!;
+  const otherStart = other.offsets[otherTask]!;
+  const count = graph.offsets[task + 1]! - start;
+  if (other.offsets[otherTask + 1]! - otherStart !== count) return false;
+  for (let index = 0; index < count; index++)
+    if (graph.ids[graph.targets[start + index]!] !== other.ids[other.targets[otherStart + index]!]) return false;
+  return true;
+}
+
+/** Whether two graphs are the same in every task, in the same order. */
+export function sameGraphs(left: GraphRecord, right: GraphRecord): boolean {
+  return (
+    sameList(left.ids, right.ids) &&
+    sameList(left.offsets, right.offsets) &&
+    sameList(left.targets, right.targets) &&
+    sameList(left.prints.texts, right.prints.texts) &&
+    sameList(left.prints.work, right.prints.work) &&
+    sameList(left.prints.rules, right.prints.rules) &&
+    sameList(left.prints.constants, right.prints.constants)
+  );
+}
+
+function sameList<Item>(left: ArrayLike<Item>, right: ArrayLike<Item>): boolean {
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false;
+  return true;
+}
