@@ -1,4 +1,4 @@
-/** `orchestrator-executor/optimized`: batches, pools of resources, and calls spread over endpoints. */
+/** `orchestrator-executor/optimized`: a cache of results, batches, pools of resources, and calls spread over endpoints. */
 export {
   type BatchContext,
   type BatchHandler,
@@ -7,7 +7,9 @@ export {
   batch,
   type ItemOutput,
 } from "./model/batch.js";
+export type { SharedCacheOptions, TaskCacheOptions } from "./model/cache.js";
 export type { AcquireOptions, Lease, ResourceSource, ResourceSources, ResourceValues } from "./model/pool.js";
+export type { TaskCacheOption } from "./model/task.js";
 export type { CircuitBreakerOptions, CircuitState } from "./optimize/balance/circuit-breaker.js";
 export {
   type BalancedCall,
@@ -24,5 +26,16 @@ export {
   TaskBatcher,
   type TaskBatcherOptions,
 } from "./optimize/batch/task-batcher.js";
+export type { CacheExplanation } from "./optimize/cache/explanations.js";
+export {
+  type CacheEntryOptions,
+  type CacheHit,
+  type CacheStatistics,
+  type ComputeOptions,
+  type InvalidationTarget,
+  TaskCache,
+} from "./optimize/cache/task-cache.js";
+export { cacheKeyOf } from "./optimize/fingerprint/fingerprint.js";
 export type { PoolWarning, ResourcePoolOptions } from "./optimize/pool/options.js";
 export { type PoolStats, ResourcePool } from "./optimize/pool/resource-pool.js";
+export type { ServingCache, StoreStatistics } from "./port/cache-store.js";

@@ -4,6 +4,7 @@ import { isParentFunction } from "../model/graph.js";
 import { nearestName } from "../model/nearest-name.js";
 import type { RetryPolicy, Task, TriggerRule } from "../model/task.js";
 import { type Duration, parseDurationMs } from "../model/units.js";
+import { checkCacheOption } from "./cache-option.js";
 import { type Policy, Trigger } from "./policy.js";
 
 type Report = (message: string) => void;
@@ -33,6 +34,7 @@ const knownOptions: Readonly<Record<keyof Task, boolean>> = {
   expectedDuration: true,
   sandbox: true,
   affinity: true,
+  cache: true,
 };
 
 const kinds = ["thread", "process", "command", "code", "batch", "deferred"];
@@ -68,6 +70,7 @@ export function checkTask(
     problems.add(whereOf(task), "inputs: takes an object of task ids by name");
   if (!simple) checkPriority(task, problems);
   if (task.affinity !== undefined) checkAffinity(task, problems);
+  if (task.cache !== undefined) checkCacheOption(task, (message) => problems.add(whereOf(task), message));
   return simple;
 }
 
@@ -122,7 +125,7 @@ export class PolicyReader {
       totalTimeoutMs: readDurationMs("totalTimeout", task.totalTimeout, report, 1) ?? this.#defaults.totalTimeoutMs,
       trigger: trigger === undefined ? this.#defaults.trigger : readTrigger(trigger, report),
       conditional: when !== undefined,
-      reportsStart: typeof task.run !== "function",
+      reportsStart: typeof task.run !== "function" || (task.cache ?? false) !== false,
     };
     if (when !== undefined && typeof when !== "function") report("when: takes a function");
     const key = keyOf(policy);

@@ -2,9 +2,12 @@
  * The one place where the executor meets concrete runners. A runner's module is loaded and its runner made when the first
  * attempt needs it, so that a program that runs functions pays for no thread, process or sandbox.
  */
+import type { TaskCacheOptions } from "../model/cache.js";
 import type { DescribedWork } from "../model/work.js";
 import type { OpenBackend } from "../port/backend.js";
+import type { ServingCache } from "../port/cache-store.js";
 import type { Clock } from "../port/clock.js";
+import type { AttemptInterceptor } from "../port/interceptor.js";
 import type { JournalRequest, RunJournal } from "../port/journal.js";
 import type { LimitEnforcement, Runner } from "../port/runner.js";
 import type { ResolvedConfig } from "./config.js";
@@ -21,6 +24,10 @@ export async function openJournal(request: JournalRequest): Promise<RunJournal> 
 }
 
 type MakeRunner = (config: ResolvedConfig, clock: Clock) => Promise<Runner>;
+async function makeInterceptor(cache: ServingCache | TaskCacheOptions): Promise<AttemptInterceptor> {
+  const { makeCachedAttempts } = await import("../optimize/cached-attempts.js");
+  return makeCachedAttempts(cache, async (work) => (await import("../runner/sandbox.js")).describeCode(work));
+}
 
 const makers: Readonly<Record<DescribedWork["kind"], MakeRunner>> = {
   batch: async ({ batching }, clock) =>
@@ -51,6 +58,7 @@ export class RunnerSet {
   #openBackend: OpenBackend | undefined;
   readonly #loading = new Map<string, Promise<Runner>>();
   readonly #runners = new Map<string, Runner>();
+  #interceptor: AttemptInterceptor | Promise<AttemptInterceptor> | undefined;
 
   constructor(config: ResolvedConfig, clock: Clock) {
     this.#config = config;
@@ -69,6 +77,16 @@ export class RunnerSet {
     return this.#runners.get(kind) ?? this.#loading.get(kind) ?? this.#load(kind);
   }
 
+  /** What serves attempts of tasks that are cached. */
+  interceptor(): AttemptInterceptor | Promise<AttemptInterceptor> | undefined {
+    if (this.#config.cache === false) return undefined;
+    this.#interceptor ??= makeInterceptor(this.#config.cache).then((made) => {
+      this.#interceptor = made;
+      return made;
+    });
+    return this.#interceptor;
+  }
+
   /** What holds the limits of attempts, by the runners that are in use. */
   enforcement(): readonly RunnerEnforcement[] {
     return [...this.#runners.values()].flatMap((runner) =>
@@ -84,6 +102,7 @@ export class RunnerSet {
   async close(): Promise<void> {
     const runners = await Promise.allSettled(this.#loading.values());
     await Promise.all(runners.map((loaded) => (loaded.status === "fulfilled" ? loaded.value.close() : undefined)));
+    await (await this.#interceptor)?.close();
   }
 
   #load(kind: string): Promise<Runner> {

@@ -1,14 +1,18 @@
 /** Options of an executor, validated once. */
 import { availableParallelism, totalmem } from "node:os";
+import { resolveCacheOptions } from "../core/cache-settings.js";
 import { makeLimits, type NamedLimits } from "../core/limits.js";
 import { type Policy, plainPolicy } from "../core/policy.js";
 import { readRetries } from "../core/task-options.js";
 import { defaultBatchSize } from "../model/batch.js";
+import type { TaskCacheOptions } from "../model/cache.js";
 import { Checker } from "../model/check.js";
+import { InvalidOptionError } from "../model/error.js";
 import type { SandboxConfig } from "../model/sandbox.js";
 import type { RetryPolicy } from "../model/task.js";
 import type { Duration, Size } from "../model/units.js";
 import type { Backend } from "../port/backend.js";
+import type { ServingCache } from "../port/cache-store.js";
 import type { Observer } from "../port/observer.js";
 
 /** How tasks are carried out. */
@@ -51,6 +55,11 @@ export interface ExecutionConfig {
   readonly monitor?: Observer | readonly Observer[];
   /** Sandbox of `code` tasks, under what they say themselves. */
   readonly sandbox?: SandboxConfig;
+  /**
+   * Where tasks that say `cache` take their outputs from: a `TaskCache`, which may serve other executors too, or options of one
+   * of this executor's own. Default: memory of this executor. `false`: nothing is cached.
+   */
+  readonly cache?: ServingCache | TaskCacheOptions | false;
   /** Cancels every run of this executor when it aborts. */
   readonly signal?: AbortSignal;
   /**
@@ -74,6 +83,7 @@ export interface ResolvedConfig {
   readonly failurePolicy: "continue" | "fail-fast";
   readonly observers: readonly Observer[];
   readonly sandbox: SandboxConfig | undefined;
+  readonly cache: ServingCache | TaskCacheOptions | false;
   readonly signal: AbortSignal | undefined;
   /** Of batch tasks: most items of a call whose work names no `batchSize`, and whether they are gathered at all. */
   readonly batching: { readonly batchSize: number; readonly gather: boolean };
@@ -90,6 +100,7 @@ const optionNames = [
   "failurePolicy",
   "monitor",
   "sandbox",
+  "cache",
   "signal",
   "backend",
 ] as const satisfies readonly (keyof ExecutionConfig)[];
@@ -116,6 +127,7 @@ export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
     failurePolicy: check.oneOf("failurePolicy", config.failurePolicy, ["continue", "fail-fast"], "continue"),
     observers: readObservers(check, config.monitor),
     sandbox: config.sandbox,
+    cache: readCache(check, config.cache),
     signal: config.signal,
     batching: { batchSize: defaultBatchSize, gather: true },
     backend: config.backend,
@@ -136,6 +148,18 @@ function readObservers(check: Checker, given: ExecutionConfig["monitor"]): reado
   if (observers.some((observer) => typeof observer?.observe !== "function"))
     check.report("monitor", "takes an ExecutionMonitor, anything with a method observe(event), or an array of such");
   return observers;
+}
+
+function readCache(check: Checker, cache: ExecutionConfig["cache"]): ResolvedConfig["cache"] {
+  if (cache === undefined || cache === false) return cache ?? {};
+  if (typeof cache === "object" && cache !== null && "servesAttempts" in cache) return cache;
+  try {
+    resolveCacheOptions(cache);
+  } catch (error) {
+    if (!(error instanceof InvalidOptionError)) throw error;
+    for (const { where, message } of error.problems) check.report(where, message);
+  }
+  return cache;
 }
 
 function readLimits(check: Checker, slots: number, config: ExecutionConfig, cores: number): NamedLimits {

@@ -4,7 +4,9 @@
  */
 import { asError, OrchestratorError } from "../model/error.js";
 import type { AttemptFacts, FailureReason, ResourceUsage } from "../model/result.js";
+import type { TaskCacheOption } from "../model/task.js";
 import type { DescribedWork, Inputs } from "../model/work.js";
+import type { AttemptInterceptor } from "../port/interceptor.js";
 import type { AttemptControl, AttemptFailure, AttemptListener, AttemptRequest, Runner } from "../port/runner.js";
 
 /** What becomes of described attempts. */
@@ -26,17 +28,29 @@ export interface DescribedListener {
 
 /** Work to hand over, or a promise of it where it is made when the task starts. */
 export interface Handover {
-  readonly work: DescribedWork;
+  readonly work: DescribedWork | InlineWork;
   readonly inputs: Inputs;
+  /** Where the task is cached. */
+  readonly cache?: TaskCacheOption;
   readonly finish?: (output: unknown) => unknown;
 }
 
 export type RequestBase = Omit<AttemptRequest, "work" | "inputs">;
 
+/** A function of this process, where it is handed over as other work is. */
+export interface InlineWork {
+  readonly kind: "inline";
+  start(request: AttemptRequest, listener: AttemptListener): AttemptControl;
+}
+
 /** Where runners come from: at once where they are loaded. */
 export interface RunnerSource {
   get(kind: string): Runner | Promise<Runner>;
+  /** What serves attempts of tasks that are cached, where something does. */
+  interceptor(): AttemptInterceptor | Promise<AttemptInterceptor> | undefined;
 }
+
+type Starter = Pick<Runner, "start">;
 
 export class DescribedAttempts {
   readonly #runners: RunnerSource;
@@ -71,25 +85,77 @@ export class DescribedAttempts {
 
   #hand(report: Report, base: RequestBase, handover: Handover): void {
     if (report.over) return;
-    const runner = this.#runners.get(handover.work.kind);
-    if (runner instanceof Promise) {
-      runner.then(
+    const starter = this.#starterOf(handover);
+    if (starter instanceof Promise) {
+      starter.then(
         (loaded) => start(loaded, report, base, handover),
         (thrown) => report.failed({ error: asError(thrown), reason: reasonOf(thrown), retryable: false }),
       );
-    } else start(runner, report, base, handover);
+    } else start(starter, report, base, handover);
+  }
+
+  #starterOf({ work, cache }: Handover): Starter | Promise<Starter> {
+    const own = (): Starter | Promise<Starter> => (work.kind === "inline" ? work : this.#runners.get(work.kind));
+    const interceptor = cache === undefined ? undefined : this.#runners.interceptor();
+    if (interceptor === undefined) return own();
+    // Its runner is not even loaded where the cache has what the task would give.
+    if (interceptor instanceof Promise) return interceptor.then((loaded) => intercepted(loaded, cache!, own));
+    return intercepted(interceptor, cache!, own);
   }
 }
 
-function start(runner: Runner, report: Report, base: RequestBase, { work, inputs, finish }: Handover): void {
+function start(starter: Starter, report: Report, base: RequestBase, { work, inputs, finish }: Handover): void {
   if (report.over) return;
   report.finish = finish;
-  report.handed(work);
+  if (work.kind !== "inline") report.handed(work);
   try {
-    report.control = runner.start({ ...base, work, inputs }, report);
+    report.control = starter.start({ ...base, work: work as DescribedWork, inputs }, report);
   } catch (thrown) {
     report.failed({ error: asError(thrown), reason: reasonOf(thrown) });
   }
+}
+
+function intercepted(
+  interceptor: AttemptInterceptor,
+  cache: TaskCacheOption,
+  own: () => Starter | Promise<Starter>,
+): Starter {
+  return {
+    start: (request, listener) =>
+      interceptor.start({ ...request, cache }, listener, (executing) => startLater(own(), request, executing)),
+  };
+}
+
+/** Starts an attempt when its runner is there. */
+function startLater(
+  starter: Starter | Promise<Starter>,
+  request: AttemptRequest,
+  listener: AttemptListener,
+): AttemptControl {
+  if (!(starter instanceof Promise)) return starter.start(request, listener);
+  let aborted: Error | undefined;
+  let hurried = false;
+  let control: AttemptControl | undefined;
+  starter
+    .then((loaded) => {
+      if (aborted !== undefined) {
+        listener.stopped();
+        return;
+      }
+      control = loaded.start(request, listener);
+      if (hurried) control.hurry?.();
+    })
+    .catch((thrown) => listener.failed({ error: asError(thrown), reason: reasonOf(thrown), retryable: false }));
+  return {
+    abort(reason) {
+      aborted = reason;
+      control?.abort(reason);
+    },
+    hurry() {
+      hurried = true;
+      control?.hurry?.();
+    },
+  };
 }
 
 /** The reason of an attempt that threw. */

@@ -1,4 +1,5 @@
 /** The attempts of a run: starts them where their work belongs, aborts them, and tells the scheduler how they end. */
+import { cacheOptionOf } from "../core/cache-option.js";
 import { cpuResource, describeAmounts, memoryResource } from "../core/limits.js";
 import type { Demand } from "../core/plan.js";
 import { isEnd } from "../core/task-state.js";
@@ -13,6 +14,7 @@ import {
   DescribedAttempts,
   type DescribedListener,
   type Handover,
+  type InlineWork,
   type RunnerSource,
   reasonOf,
 } from "./described-attempts.js";
@@ -38,11 +40,11 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   }
 
   start(task: number, attempt: number): void {
-    const { run } = this.#run.tasks[task]!;
+    const { run, cache } = this.#run.tasks[task]!;
     const { reporter } = this.#run;
     if (reporter.observed) reporter.attemptHanded(task);
-    if (typeof run !== "function") {
-      this.#startDescribed(task, attempt, run);
+    if (typeof run !== "function" || isCached(cache)) {
+      this.#startDescribed(task, attempt, typeof run === "function" ? this.#inlineWork(task, run) : run);
       return;
     }
     if (reporter.observed) reporter.inlineStarted(task, attempt);
@@ -59,7 +61,8 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   abort(task: number, attempt: number, because: "timeout" | "cancelled"): void {
     const error = because === "timeout" ? this.#timedOut(task) : this.#cancelled(task);
     this.#family.abandon(task, error);
-    if (typeof this.#run.tasks[task]!.run === "function") {
+    const { run, cache } = this.#run.tasks[task]!;
+    if (typeof run === "function" && !isCached(cache)) {
       this.#inline.abandon(task, error);
       this.describedStopped(task, attempt);
     } else this.#described.abort(task, error);
@@ -83,7 +86,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     );
   }
 
-  #startDescribed(task: number, attempt: number, work: DescribedWork | DeferredWork): void {
+  #startDescribed(task: number, attempt: number, work: DescribedWork | DeferredWork | InlineWork): void {
     const { timeoutMs } = this.#run.scheduler.table.policy(task);
     const demand = this.#run.scheduler.admission.demandOf(task);
     const request = {
@@ -109,10 +112,34 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     return Object.keys(resources).length === 0 ? {} : { resources };
   }
 
-  #handover(task: number, work: DescribedWork | DeferredWork): Handover | Promise<Handover> {
+  #handover(task: number, work: DescribedWork | DeferredWork | InlineWork): Handover | Promise<Handover> {
     const inputs = this.#inputsOf(task);
-    if (work.kind !== "deferred") return { work: this.#withSandbox(task, work), inputs };
-    return this.#resolveDeferred(task, work, inputs);
+    const option = cacheOptionOf(this.#run.tasks[task]!);
+    const cache = option === undefined ? undefined : { cache: option };
+    if (work.kind === "inline") return { work, inputs, ...cache };
+    if (work.kind !== "deferred") return { work: this.#withSandbox(task, work), inputs, ...cache };
+    return this.#resolveDeferred(task, work, inputs).then((handover) => ({ ...handover, ...cache }));
+  }
+
+  /** A function that may go on for others when the attempt that began it has ended. */
+  #inlineWork(task: number, run: Task["run"] & TaskFunction): InlineWork {
+    return {
+      kind: "inline",
+      start: ({ attempt, inputs }, listener) => {
+        const context = new InlineTaskContext(this, task, attempt);
+        listener.started("inline");
+        new Promise((resolve) => resolve(run(inputs, context))).then(
+          (output) => listener.succeeded(output),
+          (thrown) => listener.failed({ error: asError(thrown), reason: reasonOf(thrown) }),
+        );
+        return {
+          abort(reason) {
+            context.abort(reason);
+            listener.stopped();
+          },
+        };
+      },
+    };
   }
 
   async #resolveDeferred(task: number, work: DeferredWork, inputs: Inputs): Promise<Handover> {
@@ -286,6 +313,10 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       throw new OrchestratorError("TASK_CANCELLED", `task "${this.idOf(task)}" has ended and cannot add tasks`);
     return this.#family.spawn(task, tasks, options);
   }
+}
+
+function isCached(cache: Task["cache"]): boolean {
+  return cache !== undefined && cache !== false;
 }
 
 function amountOf(demand: Demand, resource: number, scale: number): number | undefined {

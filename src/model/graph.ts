@@ -52,7 +52,7 @@ type ForEachInputs<In extends { readonly items: unknown }> = Omit<InputValues<In
 type LoopInputs<In extends InputMap> = InputValues<In> & { readonly iteration: number; readonly previous: unknown };
 
 /** Options that concern the attempts of each item or iteration, rather than the task as a whole. */
-const attemptOptions = ["retries", "timeout", "resources", "sandbox", "affinity", "expectedDuration"] as const;
+const attemptOptions = ["retries", "timeout", "resources", "sandbox", "affinity", "expectedDuration", "cache"] as const;
 
 /**
  * A graph of tasks.

@@ -48,6 +48,24 @@ export interface ConditionContext {
   output(taskId: string): unknown;
 }
 
+/** How a task's output is cached. */
+export interface TaskCacheOption {
+  /** To be changed when the task's code gives something else: it is part of the key. Required for functions of this process, whose code cannot be seen from outside. */
+  readonly version?: string | number;
+  /** How long a value is given. Default: the cache's. */
+  readonly ttl?: Duration;
+  /** How long after that it is still given while a new one is made. Default: the cache's. */
+  readonly staleWhileRevalidate?: Duration;
+  /** How long a failure of the task's own code is given. Default: the cache's, which keeps none. */
+  readonly failures?: Duration;
+  /** Files and folders that the task reads, by their contents part of the key; relative to the command's `cwd`, or to the working directory. For a command, default: the arguments that name files. */
+  readonly files?: readonly string[];
+  /** Names by which values can be invalidated together. */
+  readonly tags?: readonly string[];
+  /** Makes what stands in the key for the inputs, where not all of them matter or some have no value to go by. */
+  readonly key?: (inputs: Inputs) => unknown;
+}
+
 /** The options that every way of adding a task takes. */
 export interface TaskOptions {
   /** What kind of task this is, for metrics and history. Default: the id up to the first `[`, `#` or `:`. */
@@ -80,6 +98,8 @@ export interface TaskOptions {
   readonly affinity?: string;
   /** How long the task is thought to run. Tasks on the longest remaining path start first. */
   readonly expectedDuration?: Duration;
+  /** Takes the output from the executor's cache, where nothing that it depends on has changed. Default `false`. */
+  readonly cache?: boolean | TaskCacheOption;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { FailureReason } from "../model/result.js";
 import type { SandboxConfig, SandboxExecutionResult } from "../model/sandbox.js";
 import type { CodeWork } from "../model/work.js";
 import type { AttemptControl, AttemptListener, AttemptRequest, LimitEnforcement, Runner } from "../port/runner.js";
+import { describePlace } from "../sandbox/describe-place.js";
 import { SandboxManager } from "../sandbox/sandbox-manager.js";
 import { LineSplitter } from "./command/line-splitter.js";
 
@@ -87,6 +88,11 @@ export class SandboxRunner implements Runner {
       this.#held.set(named, { limit: named, by, ...(detail === undefined ? undefined : { detail }) });
     }
   }
+}
+
+/** What a piece of code would run with, for the key under which its result is cached. */
+export function describeCode({ language, sandbox }: CodeWork<never, unknown>): Promise<unknown> {
+  return describePlace(language, sandbox);
 }
 
 /** The sandbox's limits; what the task declares to hold is the limit of what it may take, where nothing else is said. */

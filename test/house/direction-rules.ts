@@ -19,7 +19,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   executor: base,
   runner: [...base, "host"],
   sandbox: [...base, "host"],
-  optimize: base,
+  optimize: [...base, "host"],
   journal: [...base, "host"],
   monitor: base,
   testing: [...base, "executor"],

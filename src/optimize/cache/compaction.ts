@@ -1,0 +1,96 @@
+/**
+ * Makes one pack of those whose writers have ended: of each key the latest record, without what has expired or was
+ * declared invalid, and without the oldest where all would be more than the folder may hold. The merged pack is whole
+ * before it is listed, and the old ones go after it is.
+ */
+import { renameSync, rmSync, statSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { Place } from "./disk-store.js";
+import type { Invalidations } from "./invalidations.js";
+import { isOwnerRunning, ownerText, parseOwner, randomName, thisOwner } from "./owner.js";
+import type { Pack } from "./pack.js";
+import { frameType } from "./pack-format.js";
+import { PackWriter, packName } from "./pack-writer.js";
+import { decodeRecord } from "./record-codec.js";
+import type { ValueFiles } from "./value-files.js";
+
+export interface CompactionParts {
+  readonly folder: string;
+  readonly maximumBytes: number;
+  readonly packs: readonly Pack[];
+  /** Name of the pack that this process writes. */
+  readonly own: string | undefined;
+  readonly places: ReadonlyMap<string, Place>;
+  readonly invalidations: Invalidations;
+  readonly values: ValueFiles;
+}
+
+/** A pack of a machine that cannot be asked is left alone for so long after its last change. */
+const idleMs = 3_600_000;
+
+export function compactPacks(parts: CompactionParts): void {
+  const ended = new Set(parts.packs.filter((pack) => pack.name !== parts.own && hasEnded(pack)));
+  if (ended.size === 0) return;
+  const kept = new Set<string>();
+  let others = 0;
+  for (const pack of parts.packs) if (!ended.has(pack)) others += pack.size;
+  const found = [...parts.places].filter(([, place]) => ended.has(place.pack));
+  found.sort(([, left], [, right]) => right.startedAt - left.startedAt);
+  const draft = new PackWriter(parts.folder, ".part");
+  try {
+    writeMarks(draft, parts.invalidations);
+    for (const [key, place] of found) {
+      if (others + draft.end + sizeOf(place) > parts.maximumBytes) break;
+      if (copyRecord(draft, key, place, parts.invalidations)) {
+        others += place.file === undefined ? 0 : sizeOf(place) - place.length;
+        kept.add(key);
+      }
+    }
+    draft.close();
+    renameSync(draft.path, join(parts.folder, mergedName()));
+  } catch (error) {
+    draft.close();
+    rmSync(draft.path, { force: true });
+    throw error;
+  }
+  for (const pack of ended) unlinkSync(pack.path);
+  const used = [...parts.places].filter(([key, place]) => kept.has(key) || !ended.has(place.pack));
+  parts.values.collect(new Set(used.flatMap(([, { file }]) => (file === undefined ? [] : [file]))));
+
+  function sizeOf(place: Place): number {
+    return place.length + (place.file === undefined ? 0 : parts.values.sizeOf(place.file));
+  }
+}
+
+function copyRecord(draft: PackWriter, key: string, place: Place, invalidations: Invalidations): boolean {
+  const frame = place.pack.read(place.offset, place.length);
+  if (frame === undefined || frame.name !== key) return false;
+  const record = decodeRecord(frame.type === frameType.fileEntry ? frame.content.subarray(32) : frame.content);
+  if (record === undefined || record.usableUntil <= Date.now() || !invalidations.allows(key, record)) return false;
+  draft.append(frame.type, key, frame.content);
+  return true;
+}
+
+function writeMarks(draft: PackWriter, invalidations: Invalidations): void {
+  for (const { scope, name, at } of invalidations.marks()) {
+    const content = Buffer.allocUnsafe(8);
+    content.writeDoubleLE(at);
+    draft.append(frameType.mark, `${scope}:${name}`, content);
+  }
+}
+
+/** A name whose owner is nobody, so that it can be merged again at once. */
+function mergedName(): string {
+  return `${Date.now().toString(36)}-00000000.0.0-${randomName()}.pack`;
+}
+
+function hasEnded(pack: Pack): boolean {
+  const owner = parseOwner(packName.exec(pack.name)?.[1] ?? "");
+  if (owner === undefined || owner.pid === 0) return true;
+  // One that this process has filled. Another cache of this process notices that its pack is gone.
+  if (ownerText(owner) === ownerText(thisOwner)) return true;
+  const running = isOwnerRunning(owner);
+  if (running !== undefined) return !running;
+  const stat = statSync(pack.path, { throwIfNoEntry: false });
+  return stat !== undefined && Date.now() - stat.mtimeMs > idleMs;
+}

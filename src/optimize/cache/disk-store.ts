@@ -1,0 +1,296 @@
+/**
+ * The durable tier: a folder that any number of processes of one machine share.
+ *
+ *     FOLDER/packs/     records; each process adds to a pack of its own and reads those of all
+ *     FOLDER/values/    large values, by content
+ *     FOLDER/leases/    who computes what
+ *
+ * After Bitcask (Sheehy and Smith, 2010): where each record lies is kept in memory, a record is read by one positioned
+ * read and checked by its checksum, and nothing is ever changed in place. So damage is a miss whatever was damaged (a map
+ * of the file into memory, as LMDB reads, ends the process), a write that fails leaves nothing behind, and two processes
+ * cannot be in each other's way. A later record of a key replaces an earlier one; later is when its execution began.
+ */
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type {
+  CacheLease,
+  CacheRecord,
+  CacheStore,
+  CacheTrouble,
+  InvalidationMark,
+  StoreStatistics,
+} from "../../port/cache-store.js";
+import { compactPacks } from "./compaction.js";
+import { FileLeases } from "./file-lease.js";
+import type { Invalidations } from "./invalidations.js";
+import { BlockCache, Pack } from "./pack.js";
+import { type Frame, frameType } from "./pack-format.js";
+import { PackWriter, packName } from "./pack-writer.js";
+import { decodeRecord, encodeRecord, startOfRecord } from "./record-codec.js";
+import { ValueFiles } from "./value-files.js";
+
+export interface DiskOptions {
+  readonly folder: string;
+  readonly maximumBytes: number;
+  readonly invalidations: Invalidations;
+  readonly trouble: CacheTrouble;
+}
+
+/** Where a record lies. */
+export interface Place {
+  readonly pack: Pack;
+  readonly offset: number;
+  readonly length: number;
+  readonly startedAt: number;
+  /** Hexadecimal digest of the file that holds the value. */
+  readonly file?: string;
+}
+
+/** Values of more bytes have files of their own. */
+const largeValue = 65_536;
+/** What other processes did is looked for this often, besides where it must be known. */
+const refreshMs = 100;
+/** Packs of processes that have ended are merged when there are more. */
+const manyPacks = 8;
+
+export class DiskStore implements CacheStore {
+  readonly tier = "disk";
+  readonly local = true;
+  readonly #options: DiskOptions;
+  readonly #packFolder: string;
+  readonly #values: ValueFiles;
+  readonly #leases: FileLeases;
+  readonly #blocks = new BlockCache();
+  readonly #packs = new Map<string, Pack>();
+  readonly #places = new Map<string, Place>();
+  /** Packs that were told of as of no use. */
+  readonly #unreadable = new Set<string>();
+  #writer: PackWriter | undefined;
+  #refreshedAt = 0;
+  #closed = false;
+
+  constructor(options: DiskOptions) {
+    this.#options = options;
+    this.#packFolder = join(options.folder, "packs");
+    this.#values = new ValueFiles(join(options.folder, "values"));
+    this.#leases = new FileLeases(join(options.folder, "leases"));
+    this.refresh(true);
+    if (this.#packs.size > manyPacks) this.compact();
+  }
+
+  get(key: string): CacheRecord | undefined {
+    const place = this.#places.get(key);
+    if (place === undefined) return undefined;
+    const record = this.#read(place, key);
+    if (record === undefined) this.#places.delete(key);
+    return record;
+  }
+
+  set(key: string, record: CacheRecord): void {
+    this.#guard("write", () => {
+      const { type, content, file } = this.#contentOf(record);
+      this.#append(type, key, content, (place) => {
+        this.#places.set(key, {
+          ...place,
+          startedAt: record.startedAt,
+          ...(file === undefined ? undefined : { file }),
+        });
+      });
+    });
+  }
+
+  invalidate(mark: InvalidationMark): void {
+    const content = Buffer.allocUnsafe(8);
+    content.writeDoubleLE(mark.at);
+    this.#guard("write", () => {
+      // An entry that nobody finds is a miss; an invalidation that nobody finds would be a wrong answer.
+      if (this.#writer?.isListed === false) this.#dropWriter();
+      this.#append(frameType.mark, `${mark.scope}:${mark.name}`, content, () => undefined);
+    });
+  }
+
+  refresh(force: boolean): void {
+    const now = performance.now();
+    if (this.#closed || (!force && now - this.#refreshedAt < refreshMs)) return;
+    this.#refreshedAt = now;
+    this.#guard("read", () => this.#lookAtPacks());
+  }
+
+  lease(key: string): CacheLease | undefined {
+    return this.#leases.take(key);
+  }
+
+  statistics(): StoreStatistics {
+    return { tier: this.tier, entries: this.#places.size, bytes: this.#packBytes() };
+  }
+
+  /** Merges the packs of processes that have ended into one, of what still counts and fits. */
+  compact(): void {
+    this.#guard("write", () => {
+      const lease = this.#leases.take("compaction");
+      if (lease === undefined) return;
+      try {
+        this.#lookAtPacks();
+        compactPacks({
+          folder: this.#packFolder,
+          maximumBytes: this.#options.maximumBytes,
+          packs: [...this.#packs.values()],
+          own: this.#writer?.name,
+          places: this.#places,
+          invalidations: this.#options.invalidations,
+          values: this.#values,
+        });
+        this.#lookAtPacks();
+      } finally {
+        void lease.release();
+      }
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#writer?.close();
+    for (const pack of this.#packs.values()) pack.close();
+    this.#places.clear();
+  }
+
+  #read(place: Place, key: string): CacheRecord | undefined {
+    try {
+      const frame = place.pack.read(place.offset, place.length);
+      if (frame === undefined || frame.name !== key) return this.#corrupt(`a record in ${place.pack.path}`);
+      if (frame.type === frameType.entry) return decodeRecord(frame.content);
+      const record = decodeRecord(frame.content.subarray(32));
+      const bytes = this.#values.read(frame.content.subarray(0, 32));
+      if (bytes !== "damaged") return bytes && record && { ...record, bytes };
+      this.#values.remove(frame.content.subarray(0, 32));
+      return this.#corrupt("the file of a large value");
+    } catch (error) {
+      this.#options.trouble.report(this.tier, "read", (error as Error).message);
+      return undefined;
+    }
+  }
+
+  #corrupt(what: string): undefined {
+    this.#options.trouble.report(this.tier, "corrupt", `${what} is damaged`);
+    return undefined;
+  }
+
+  #contentOf(record: CacheRecord): { type: number; content: Buffer; file?: string } {
+    if (record.bytes.length <= largeValue) return { type: frameType.entry, content: encodeRecord(record) };
+    const digest = this.#values.write(record.bytes);
+    const content = Buffer.concat([digest, encodeRecord({ ...record, bytes: new Uint8Array() })]);
+    return { type: frameType.fileEntry, content, file: digest.toString("hex") };
+  }
+
+  #append(type: number, name: string, content: Buffer, placed: (place: Omit<Place, "startedAt">) => void): void {
+    const writer = this.#openWriter();
+    const { offset, length } = writer.append(type, name, content);
+    let pack = this.#packs.get(writer.name);
+    if (pack === undefined) {
+      pack = new Pack(writer.name, writer.path, this.#blocks);
+      this.#packs.set(writer.name, pack);
+    }
+    pack.wrote(writer.end);
+    placed({ pack, offset, length });
+  }
+
+  /** The own pack: a new one where it is full, or where somebody has removed it. */
+  #openWriter(): PackWriter {
+    const full = this.#writer !== undefined && this.#writer.end > Math.max(2 ** 20, this.#options.maximumBytes / 8);
+    if (full) {
+      this.#dropWriter();
+      this.compact();
+    }
+    if (this.#writer === undefined) {
+      mkdirSync(this.#packFolder, { recursive: true });
+      this.#writer = new PackWriter(this.#packFolder);
+    }
+    return this.#writer;
+  }
+
+  #dropWriter(): void {
+    this.#writer?.close();
+    this.#writer = undefined;
+  }
+
+  /** Reads what has been added to the packs, and lets go of those that are gone. */
+  #lookAtPacks(): void {
+    const listed = new Set(listPacks(this.#packFolder));
+    for (const name of listed) if (!this.#packs.has(name) && !this.#unreadable.has(name)) this.#openPack(name);
+    if (this.#writer !== undefined && !listed.has(this.#writer.name)) this.#dropWriter();
+    for (const pack of this.#packs.values()) this.#scan(pack);
+    for (const pack of [...this.#packs.values()]) if (!listed.has(pack.name)) this.#letGo(pack);
+  }
+
+  #openPack(name: string): void {
+    const path = join(this.#packFolder, name);
+    try {
+      const pack = new Pack(name, path, this.#blocks);
+      const { state } = pack;
+      if (state === "good" || state === undefined) {
+        this.#packs.set(name, pack);
+        return;
+      }
+      pack.close();
+      this.#unreadable.add(name);
+      if (state === "newer")
+        this.#options.trouble.report(this.tier, "format", `${path} was written by a newer version and is not read`);
+      else this.#corrupt(path);
+    } catch (error) {
+      // Another process may have merged it just now.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+      this.#unreadable.add(name);
+      this.#options.trouble.report(this.tier, "read", (error as Error).message);
+    }
+  }
+
+  #scan(pack: Pack): void {
+    const damaged = pack.scan((frame, offset, length) => this.#found(frame, { pack, offset, length }));
+    if (damaged > 0) this.#corrupt(`${pack.path} (${damaged} bytes)`);
+  }
+
+  #found({ type, name, content }: Frame, place: Omit<Place, "startedAt">): void {
+    if (type === frameType.mark) {
+      const colon = name.indexOf(":");
+      const scope = name.slice(0, colon) as InvalidationMark["scope"];
+      this.#options.invalidations.add({ scope, name: name.slice(colon + 1), at: content.readDoubleLE(0) });
+      return;
+    }
+    const startedAt = startOfRecord(content, type === frameType.fileEntry ? 32 : 0);
+    if (startedAt === undefined) return;
+    const known = this.#places.get(name);
+    if (known !== undefined && known.startedAt > startedAt) return;
+    const file = type === frameType.fileEntry ? { file: content.toString("hex", 0, 32) } : undefined;
+    this.#places.set(name, { ...place, startedAt, ...file });
+  }
+
+  #letGo(pack: Pack): void {
+    this.#packs.delete(pack.name);
+    for (const [key, place] of this.#places) if (place.pack === pack) this.#places.delete(key);
+    pack.close();
+  }
+
+  #packBytes(): number {
+    let bytes = 0;
+    for (const pack of this.#packs.values()) bytes += pack.size;
+    return bytes;
+  }
+
+  #guard(kind: "read" | "write", action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#options.trouble.report(this.tier, kind, (error as Error).message);
+    }
+  }
+}
+
+function listPacks(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => packName.test(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

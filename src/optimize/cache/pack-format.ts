@@ -1,0 +1,132 @@
+/**
+ * The format of a pack, a file of records that only grows:
+ *
+ *     file    "ORCHPACK" | version u32 | salt u32 | frame*
+ *     frame   "OCF1" | CRC-32, begun with the salt, of what follows u32 | length of body u32 | body
+ *     body    type u8 | length of name u16 | name | content
+ *
+ * Little-endian. A frame is an entry (name: key, content: a record), an entry whose value is a file (content: SHA-256 of
+ * that and a record without a value), or an invalidation (name: scope and name, content: its time).
+ *
+ * A frame that is cut off at the end is one that is still being written, or that a crash or a full disk has cut off: it is
+ * not there. One whose checksum is wrong is damage: the next frame is found by its first four bytes. The salt is random for
+ * each pack, so that a value that holds the bytes of a frame is never taken for one.
+ */
+import { randomBytes } from "node:crypto";
+import { crc32 } from "node:zlib";
+
+export const packVersion = 1;
+export const packHeaderLength = 16;
+
+const magic = Buffer.from("ORCHPACK");
+const frameMark = Buffer.from("OCF1");
+const frameMarkNumber = frameMark.readUInt32LE();
+const frameHeadLength = 12;
+const bodyHeadLength = 3;
+/** Larger values have files of their own, so a longer frame is damage. */
+const longestBody = 16 * 2 ** 20;
+
+export const frameType = { entry: 1, fileEntry: 2, mark: 3 } as const;
+
+export interface Frame {
+  readonly type: number;
+  readonly name: string;
+  readonly content: Buffer;
+}
+
+export function packHeader(): Buffer {
+  const header = Buffer.alloc(packHeaderLength);
+  magic.copy(header);
+  header.writeUInt32LE(packVersion, 8);
+  randomBytes(4).copy(header, 12);
+  return header;
+}
+
+/** The version of a pack by its first bytes; `undefined` where it is none. */
+export function versionOfPack(header: Buffer): number | undefined {
+  if (header.length < packHeaderLength || !header.subarray(0, 8).equals(magic)) return undefined;
+  return header.readUInt32LE(8);
+}
+
+export function saltOfPack(header: Buffer): number {
+  return header.readUInt32LE(12);
+}
+
+export function encodeFrame(salt: number, type: number, name: string, content: Uint8Array): Buffer {
+  const nameLength = Buffer.byteLength(name);
+  const bodyLength = bodyHeadLength + nameLength + content.length;
+  const frame = Buffer.allocUnsafe(frameHeadLength + bodyLength);
+  frameMark.copy(frame);
+  frame.writeUInt32LE(bodyLength, 8);
+  frame[12] = type;
+  frame.writeUInt16LE(nameLength, 13);
+  frame.write(name, 15, "utf8");
+  frame.set(content, 15 + nameLength);
+  frame.writeUInt32LE(crc32(frame.subarray(8), salt), 4);
+  return frame;
+}
+
+/** The frame that fills `bytes`; `undefined` where they are damaged. Its content is a view of them. */
+export function decodeFrame(bytes: Buffer, salt: number): Frame | undefined {
+  if (bytes.length < frameHeadLength + bodyHeadLength) return undefined;
+  if (bytes.readUInt32LE(8) !== bytes.length - frameHeadLength) return undefined;
+  if (bytes.readUInt32LE(4) !== crc32(bytes.subarray(8), salt)) return undefined;
+  const nameEnd = 15 + bytes.readUInt16LE(13);
+  if (nameEnd > bytes.length) return undefined;
+  return { type: bytes[12]!, name: bytes.toString("utf8", 15, nameEnd), content: bytes.subarray(nameEnd) };
+}
+
+export interface Scanned {
+  /** Where the next scan begins. */
+  readonly end: number;
+  /** How many bytes were skipped as damage. */
+  readonly damaged: number;
+}
+
+/**
+ * Finds the frames in `bytes`, which begin at `offset` of their file.
+ * @param found told of each, with its place in the file
+ */
+export function scanFrames(
+  bytes: Buffer,
+  offset: number,
+  salt: number,
+  found: (frame: Frame, offset: number, length: number) => void,
+): Scanned {
+  let at = 0;
+  let damaged = 0;
+  while (at + frameHeadLength <= bytes.length) {
+    const length = frameLengthAt(bytes, at);
+    if (length !== undefined && at + length > bytes.length && !hasFrameAfter(bytes, at, salt)) break;
+    const frame =
+      length === undefined || at + length > bytes.length
+        ? undefined
+        : decodeFrame(bytes.subarray(at, at + length), salt);
+    if (frame !== undefined) {
+      found(frame, offset + at, length!);
+      at += length!;
+      continue;
+    }
+    const next = bytes.indexOf(frameMark, at + 1);
+    const skipTo = next < 0 ? bytes.length : next;
+    damaged += skipTo - at;
+    at = skipTo;
+  }
+  return { end: offset + at, damaged };
+}
+
+function frameLengthAt(bytes: Buffer, at: number): number | undefined {
+  if (bytes.readUInt32LE(at) !== frameMarkNumber) return undefined;
+  const bodyLength = bytes.readUInt32LE(at + 8);
+  return bodyLength < bodyHeadLength || bodyLength > longestBody ? undefined : frameHeadLength + bodyLength;
+}
+
+/** Whether a frame that seems to be cut off is followed by a whole one, so that its length is what is wrong. */
+function hasFrameAfter(bytes: Buffer, at: number, salt: number): boolean {
+  for (let next = bytes.indexOf(frameMark, at + 4); next >= 0; next = bytes.indexOf(frameMark, next + 4)) {
+    const length = next + frameHeadLength <= bytes.length ? frameLengthAt(bytes, next) : undefined;
+    if (length !== undefined && next + length <= bytes.length && decodeFrame(bytes.subarray(next, next + length), salt))
+      return true;
+  }
+  return false;
+}

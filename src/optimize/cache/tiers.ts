@@ -1,0 +1,110 @@
+/** The tiers of a cache as one: the nearest that has a key answers, and what a farther one had is kept nearer. */
+
+import type { ResolvedCacheOptions } from "../../core/cache-settings.js";
+import type { CacheLease, CacheRecord, CacheStore, InvalidationMark, StoreStatistics } from "../../port/cache-store.js";
+import { DiskStore } from "./disk-store.js";
+import { Invalidations } from "./invalidations.js";
+import { MemoryStore } from "./memory-store.js";
+import { RedisStore } from "./redis-store.js";
+import { TroubleLog } from "./trouble.js";
+
+/** A record, or why there is none. */
+export type Found = { readonly record: CacheRecord; readonly stale: boolean } | Absent;
+export type Absent = "absent" | "expired" | "invalidated";
+
+export class Tiers {
+  readonly trouble = new TroubleLog();
+  readonly #invalidations = new Invalidations();
+  readonly #memory: MemoryStore | undefined;
+  readonly #disk: DiskStore | undefined;
+  readonly #redis: RedisStore | undefined;
+  readonly #all: readonly CacheStore[];
+
+  constructor({ memoryBytes, directory, diskBytes, redis }: ResolvedCacheOptions) {
+    const shared = { invalidations: this.#invalidations, trouble: this.trouble };
+    this.#memory = memoryBytes > 0 ? new MemoryStore(memoryBytes) : undefined;
+    this.#disk =
+      directory === undefined ? undefined : new DiskStore({ ...shared, folder: directory, maximumBytes: diskBytes });
+    this.#redis = redis === undefined ? undefined : new RedisStore({ ...shared, ...redis });
+    this.#all = [this.#memory, this.#disk, this.#redis].filter((store) => store !== undefined);
+  }
+
+  /** Whether every tier answers at once. */
+  get local(): boolean {
+    return this.#redis === undefined;
+  }
+
+  /** What the tiers of this machine have. */
+  findHere(key: string): Found {
+    this.#disk?.refresh(false);
+    const inMemory = this.#memory?.get(key);
+    if (inMemory !== undefined) {
+      const found = this.#check(key, inMemory);
+      // Another process may have made it anew.
+      if (typeof found !== "string" || this.#disk === undefined) return found;
+    }
+    const onDisk = this.#disk?.get(key);
+    if (onDisk === undefined) return inMemory === undefined ? "absent" : this.#check(key, inMemory);
+    const found = this.#check(key, onDisk);
+    if (typeof found !== "string") this.#memory?.set(key, onDisk);
+    return found;
+  }
+
+  /** What any tier has. @param fresh whether to take notice of what other processes did just now */
+  async find(key: string, fresh = false): Promise<Found> {
+    if (fresh) this.#disk?.refresh(true);
+    await this.#redis?.refresh(fresh);
+    const here = this.findHere(key);
+    if (typeof here !== "string" || this.#redis === undefined) return here;
+    const record = await this.#redis.get(key);
+    if (record === undefined) return here;
+    const found = this.#check(key, record);
+    if (typeof found !== "string") for (const store of [this.#memory, this.#disk]) store?.set(key, record);
+    return found;
+  }
+
+  async keep(key: string, record: CacheRecord): Promise<void> {
+    for (const store of this.#all) await store.set(key, record);
+  }
+
+  async invalidate(mark: InvalidationMark): Promise<void> {
+    this.#invalidations.add(mark);
+    for (const store of this.#all) await store.invalidate(mark);
+  }
+
+  /** The right to compute a key, of the widest tier that is shared. */
+  async lease(key: string): Promise<CacheLease | undefined> {
+    try {
+      return (await (this.#redis ?? this.#disk)?.lease(key)) ?? (this.#shared ? undefined : anybody);
+    } catch (error) {
+      this.trouble.report("disk", "write", (error as Error).message);
+      return anybody;
+    }
+  }
+
+  async statistics(): Promise<StoreStatistics[]> {
+    return Promise.all(this.#all.map((store) => store.statistics()));
+  }
+
+  compact(): void {
+    this.#disk?.compact();
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.#all) await store.close();
+  }
+
+  get #shared(): boolean {
+    return this.#redis !== undefined || this.#disk !== undefined;
+  }
+
+  #check(key: string, record: CacheRecord): Found {
+    const now = Date.now();
+    if (!this.#invalidations.allows(key, record)) return "invalidated";
+    if (record.usableUntil <= now) return "expired";
+    return { record, stale: record.freshUntil <= now };
+  }
+}
+
+/** Where nobody else shares the cache. */
+const anybody: CacheLease = { release: () => undefined };
