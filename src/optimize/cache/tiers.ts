@@ -37,6 +37,8 @@ export class Tiers {
   /** What the tiers of this machine have. */
   findHere(key: string): Found {
     this.#disk?.refresh(false);
+    // Its answer is for the lookups after this one.
+    void this.#redis?.refresh(false);
     const inMemory = this.#memory?.get(key);
     if (inMemory !== undefined) {
       const found = this.#check(key, inMemory);
