@@ -54,7 +54,8 @@ class CachedAttempts implements AttemptInterceptor {
   readonly #cache: TaskCache;
   readonly #ownsCache: boolean;
   readonly #identities: WorkIdentities;
-  readonly #refreshing = new Set<string>();
+  /** How to leave the executions behind stale values, by key. */
+  readonly #refreshing = new Map<string, (reason: Error) => void>();
 
   constructor(cache: TaskCache, describeCode: DescribeCode, ownsCache: boolean) {
     this.#cache = cache;
@@ -81,6 +82,8 @@ class CachedAttempts implements AttemptInterceptor {
   }
 
   async close(): Promise<void> {
+    const reason = new OrchestratorError("EXECUTOR_CLOSED", "the executor was closed");
+    for (const leave of [...this.#refreshing.values()]) leave(reason);
     if (this.#ownsCache) await this.#cache.close();
   }
 
@@ -161,7 +164,6 @@ class CachedAttempts implements AttemptInterceptor {
   #refresh(keyed: KeyedAttempt, execute: Execute): void {
     const { key, terms, attempt, stamps } = keyed;
     if (this.#refreshing.has(key) || this.#refreshing.size >= mostRefreshes) return;
-    this.#refreshing.add(key);
     const hidden = new Serving(silent);
     const member: FlightMember = {
       lead: (ended) => {
@@ -171,7 +173,9 @@ class CachedAttempts implements AttemptInterceptor {
       joined: () => undefined,
       ended: () => this.#refreshing.delete(key),
     };
-    this.#cache.join(key, terms, member, () => this.#mayKeep(attempt, stamps));
+    this.#refreshing.set(key, () => undefined);
+    const leave = this.#cache.join(key, terms, member, () => this.#mayKeep(attempt, stamps));
+    if (this.#refreshing.has(key)) this.#refreshing.set(key, leave);
   }
 
   /** Whether what the key speaks of is still what was executed. */

@@ -167,6 +167,11 @@ export class TaskCache implements ServingCache, AsyncDisposable {
     return this.#explanations.get(taskId) ?? (await this.knownKey(taskId))?.explanation;
   }
 
+  /** Rewrites the folder without what has expired, was declared invalid or replaced. It does so by itself from time to time. */
+  compact(): void {
+    this.tiers.compact();
+  }
+
   async statistics(): Promise<CacheStatistics> {
     return { ...this.#counts, trouble: this.tiers.trouble.counts, tiers: await this.tiers.statistics() };
   }

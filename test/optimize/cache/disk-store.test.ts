@@ -106,7 +106,7 @@ describe("the durable tier", () => {
       await cache.close();
     }
     const cache = openCache();
-    cache.tiers.compact();
+    cache.compact();
     expect(packs()).toHaveLength(1);
     expect(await cache.get("latest")).toEqual({ value: 11, stale: false });
     for (let number = 0; number < 12; number++) expect(await cache.get(`key ${number}`), `${number}`).toBeDefined();

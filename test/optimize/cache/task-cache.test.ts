@@ -59,7 +59,7 @@ describe("values", () => {
       await small.set(`key ${number}`, "x".repeat(5000));
       await small.get("key 0");
     }
-    const [{ bytes, entries }] = (await small.statistics()).tiers as [{ bytes: number; entries: number }];
+    const { bytes, entries } = (await small.statistics()).tiers[0]!;
     expect(bytes).toBeLessThanOrEqual(100_000);
     expect(entries).toBeGreaterThan(15);
     expect(await small.get("key 0")).toBeDefined();
