@@ -13,7 +13,7 @@ export function hang() {
 
 export function leak() {
   const kept = [];
-  for (;;) kept.push(new Array(1000).fill(kept.length));
+  for (;;) kept.push({ place: kept.length });
 }
 
 export async function throwLater() {
