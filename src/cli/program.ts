@@ -4,6 +4,7 @@ import { sandboxIsolations } from "../model/sandbox.js";
 import { addClusterCommands } from "./cluster-commands.js";
 import { type ExitCode, exitCode } from "./exit-code.js";
 import { packageVersion } from "./package-version.js";
+import { addRunsCommands } from "./runs-commands.js";
 
 /** A command line that can be run in parts by tests. */
 export interface Program {
@@ -40,6 +41,7 @@ export function makeProgram(): Program {
   addSimulate(root, lazily);
   addExec(root, lazily);
   addMcp(root, lazily);
+  addRunsCommands(root, lazily);
   addClusterCommands(root, lazily);
   addDoctor(root, lazily);
   addCompletion(root, lazily);
@@ -84,6 +86,10 @@ function addRun(root: Command, lazily: Lazily): void {
     .option("--task-outputs", "include the output of every task in the JSON document")
     .option("-l, --logs", "print what tasks log and write while they run")
     .option("-q, --quiet", "print failures and outputs alone")
+    .option("-j, --journal <folder>", "keep what is done in a folder, so that the run can be gone on with")
+    .option("--run-id <id>", "name of the run; default: one made of the time")
+    .option("--resume [id]", "go on with a journalled run; without an id, with the last that is not done")
+    .addOption(new Option("--durability <what>", "what the journal outlives").choices(["process-crash", "power-loss"]))
     .addHelpText(
       "after",
       `
@@ -93,7 +99,9 @@ Ctrl-C lets no more start, stops what runs and prints what was done; a second Ct
 Examples:
   $ orchestrator run pipeline.yaml -i input=sales.csv -i limit=100
   $ orchestrator run pipeline.yaml --json > result.json
-  $ orchestrator run pipeline.yaml --mode sequential --logs`,
+  $ orchestrator run pipeline.yaml --mode sequential --logs
+  $ orchestrator run pipeline.yaml --journal runs
+  $ orchestrator run pipeline.yaml --journal runs --resume`,
     )
     .action(lazily(async () => (await import("./commands/run.js")).run));
 }

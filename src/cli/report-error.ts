@@ -18,6 +18,8 @@ const badInputCodes: ReadonlySet<unknown> = new Set([
   "UNSUPPORTED_MODE",
   "UNSUPPORTED_LIMIT",
   "PACKAGE_NOT_FOUND",
+  "JOURNAL_EXISTS",
+  "JOURNAL_NOT_FOUND",
 ] satisfies ErrorCode[]);
 
 function isBadInput(error: unknown): boolean {

@@ -42,8 +42,8 @@ export class JournalGate {
   #committing = false;
   #flushing = false;
   #failed = false;
-  /** Attempts that have started and are not in the journal: task and attempt, in turn. */
-  #started: { readonly task: number; readonly attempt: number; readonly workerId: string }[] = [];
+  /** Attempts that have started and are not in the journal. */
+  #started: { readonly task: number; readonly attempt: number; readonly at: number; readonly workerId: string }[] = [];
   #startsAsked = false;
 
   constructor(run: GatedRun, journal: RunJournal) {
@@ -71,9 +71,9 @@ export class JournalGate {
   }
 
   /** An attempt runs. It is recorded with what comes next, or at the next turn of the event loop if nothing comes. */
-  started(task: number, attempt: number, workerId: string): void {
+  started(task: number, attempt: number, at: number, workerId: string): void {
     if (this.#failed) return;
-    this.#started.push({ task, attempt, workerId });
+    this.#started.push({ task, attempt, at, workerId });
     if (this.#startsAsked) return;
     this.#startsAsked = true;
     this.#run.clock.yield(() => {
@@ -265,13 +265,13 @@ export class JournalGate {
     const { table } = this.#run.scheduler;
     const ending = new Set<number>();
     for (const event of batch) if ("task" in event) ending.add(event.task);
-    for (const { task, attempt, workerId } of this.#started) {
+    for (const { task, attempt, at, workerId } of this.#started) {
       if (ending.has(task) || isEnd(table.state[task]!) || table.attempts[task] !== attempt) continue;
       if (table.state[task] === TaskState.delayed || table.state[task] === TaskState.ready) continue;
       this.journal.attemptStarted({
         task,
         attempt,
-        at: table.startedAt[task]!,
+        at,
         readyAt: table.readyAt[task]!,
         workerId,
       });

@@ -48,7 +48,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       return;
     }
     if (reporter.observed) reporter.inlineStarted(task, attempt);
-    this.#run.gate?.started(task, attempt, "inline");
+    this.#run.gate?.started(task, attempt, this.#run.scheduler.table.startedAt[task]!, "inline");
     this.#inline.start(
       task,
       attempt,
@@ -210,8 +210,9 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     this.#run.batches?.left(task);
     this.#run.outcomes.ran(task, workerId, undefined);
     if (this.#run.reporter.observed) this.#run.reporter.describedStarted(task, attempt, workerId);
-    this.#run.send({ type: "attempt-started", at: this.#run.clock.now(), task, attempt });
-    this.#run.gate?.started(task, attempt, workerId);
+    const at = this.#run.clock.now();
+    this.#run.send({ type: "attempt-started", at, task, attempt });
+    this.#run.gate?.started(task, attempt, at, workerId);
   }
 
   describedRan(task: number, workerId: string, usage: ResourceUsage | undefined): void {

@@ -11,10 +11,7 @@ import type { AdditionCompiler } from "../core/compile-additions.js";
 import type { SchedulerEffect } from "../core/effect.js";
 import { EffectList } from "../core/effect-list.js";
 import type { SchedulerEvent } from "../core/event.js";
-import { describeAmounts } from "../core/limits.js";
 import type { Plan } from "../core/plan.js";
-import { emptyDemand } from "../core/plan.js";
-import { plainPolicy } from "../core/policy.js";
 import { Scheduler } from "../core/scheduler.js";
 import type { TaskKinds } from "../core/task-kinds.js";
 import { assertNever } from "../model/assert-never.js";
@@ -27,6 +24,7 @@ import type { RunnerSet } from "./compose.js";
 import type { ResolvedConfig } from "./config.js";
 import { type GatedRun, JournalGate } from "./journal-gate.js";
 import { Outcomes } from "./outcomes.js";
+import { reportRestored, restoreRun } from "./restore-run.js";
 import { RunAttempts } from "./run-attempts.js";
 import { RunFamily } from "./run-family.js";
 import { RunReporter } from "./run-reporter.js";
@@ -149,20 +147,12 @@ export class RunCore implements GatedRun {
   /** Starts with a journal, and with what it says that was done. */
   startWith(journal: RunJournal): void {
     this.gate = new JournalGate(this, journal);
-    const at = this.clock.now();
-    for (const { task, past, told } of journal.restored) {
-      this.outcomes.restore(task, told);
-      this.scheduler.handle({ type: "task-restored", at, task, past }, this.#effects);
+    try {
+      restoreRun(this, journal);
+    } catch (thrown) {
+      this.#crash(thrown);
+      return;
     }
-    const numbers = this.scheduler.table.numbersForNext(journal.additions.length);
-    for (const [place, { id, name, told }] of journal.additions.entries()) {
-      this.tasks[numbers[place]!] = { id, name, run: restoredRun };
-      this.numbers.set(id, numbers[place]!);
-      this.outcomes.restore(numbers[place]!, told);
-    }
-    const definition = { dependencies: [], priority: 0, remainingPath: 0, policy: plainPolicy, demand: emptyDemand };
-    const tasks = journal.additions.map(({ past }) => ({ ...definition, past }));
-    if (tasks.length > 0) this.scheduler.handle({ type: "tasks-added", at, parent: -1, tasks }, this.#effects);
     this.#paused = false;
     this.start();
   }
@@ -170,25 +160,10 @@ export class RunCore implements GatedRun {
   start(): void {
     this.#startedAt = this.clock.now();
     this.reporter.runStarted(this.#startedAt);
-    if (this.gate !== undefined && this.reporter.observed) this.#reportRestored(this.gate.journal);
+    if (this.gate !== undefined) reportRestored(this, this.gate.journal);
     const aborted = this.#abortedSignal();
     if (aborted !== undefined) this.cancel("caller", messageOf(aborted.reason));
     this.send({ type: "run-started", at: this.#startedAt });
-  }
-
-  #reportRestored(journal: RunJournal): void {
-    if (journal.resumed === undefined) return;
-    this.reporter.runResumed(journal.resumed);
-    for (const { parent, task } of journal.additions) this.reporter.tasksAdded(parent, [this.tasks[task]!]);
-    for (const { task, past } of [...journal.restored, ...journal.additions])
-      if (past.end !== undefined) this.reporter.taskRestored(task);
-  }
-
-  /** What attempts may hold at once, for people. */
-  get limits(): Record<string, number> {
-    const { limits } = this.config;
-    const all = limits.names.map((_, resource) => resource);
-    return { slots: limits.slots, ...describeAmounts(limits, all, limits.capacities) };
   }
 
   /** Whether every event that was sent has been taken. */
@@ -379,10 +354,6 @@ export class RunCore implements GatedRun {
   #abortedSignal(): AbortSignal | undefined {
     return this.#parts.signals.find((signal) => signal.aborted);
   }
-}
-
-function restoredRun(): never {
-  throw new Error("a task that ended in an earlier process is not run again");
 }
 
 /** A reason of a cancellation in words. */

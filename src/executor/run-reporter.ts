@@ -85,7 +85,7 @@ export class RunReporter {
         graph,
         taskCount: tasks.length,
         outline: this.#outline(),
-        limits: this.#limits(),
+        limits: this.limits(),
       });
   }
 
@@ -304,7 +304,7 @@ export class RunReporter {
       id,
       graph,
       startedAt: this.#startedAt,
-      limits: this.#limits(),
+      limits: this.limits(),
       get taskCount() {
         return tasks.length;
       },
@@ -319,7 +319,8 @@ export class RunReporter {
     };
   }
 
-  #limits(): Record<string, number> {
+  /** What attempts may hold at once, in the units of people. */
+  limits(): Record<string, number> {
     const { limits } = this.#parts;
     const all = limits.names.map((_, resource) => resource);
     return { slots: limits.slots, ...describeAmounts(limits, all, limits.capacities) };

@@ -81,13 +81,14 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
         ...settings,
         runId: id,
         graphName,
-        limits: this.#core.limits,
+        limits: this.#core.reporter.limits(),
         tasks: graph.tasks,
         dependencies,
         dependents,
         at: clock.now(),
       });
-      this.#core.startWith(journal);
+      // In a turn of its own: who waits for `resumed` hears of it before the first task starts.
+      clock.yield(() => this.#core.startWith(journal));
       return journal.resumed;
     } catch (error) {
       this.#core.abandon();
@@ -97,8 +98,8 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
   }
 
   /**
-   * What a resumed run has taken over and what it runs again; `undefined` for a run that was begun anew, or whose journal
-   * could not be opened, which `results` then tells by rejecting.
+   * What a resumed run takes over and what it runs again, before its first task starts; `undefined` for a run that is begun
+   * anew, or whose journal could not be opened, which `results` then tells by rejecting.
    */
   get resumed(): Promise<ResumeReport | undefined> {
     return this.#resumed ?? Promise.resolve(undefined);

@@ -51,6 +51,8 @@ export class RecordedTask {
   /** For a task that was added by another: by which, and what it is. */
   parent = -1;
   added: AddedTask | undefined;
+  /** The task that added it in an earlier attempt, and may add it again. */
+  addedBy: RecordedTask | undefined;
 }
 
 export class History {
@@ -152,8 +154,9 @@ export class History {
     task.uncharged = task.attempts;
   }
 
-  #resume({ from, again }: ResumedRecord): void {
+  #resume({ from, again, withoutAdditions }: ResumedRecord): void {
     if (from !== undefined) this.#renumber(from);
+    this.#dropOrphans(withoutAdditions);
     for (const number of again) {
       const task = this.tasks[number];
       if (task !== undefined) History.runAgain(task);
@@ -162,17 +165,39 @@ export class History {
 
   #renumber(from: Int32Array): void {
     const before = [...this.tasks];
+    const left = [...before];
+    const numberOf = new Map<number, number>();
     this.tasks.length = 0;
     for (let number = 0; number < from.length; number++) {
       const old = from[number]!;
       this.tasks[number] = old < 0 ? undefined : before[old];
-      if (old >= 0) before[old] = undefined;
+      if (old < 0) continue;
+      left[old] = undefined;
+      numberOf.set(old, number);
     }
-    const numberOf = new Map<number, number>();
-    for (const [number, old] of from.entries()) numberOf.set(old, number);
+    for (const task of left) {
+      if (task?.added === undefined) continue;
+      task.addedBy = before[task.parent];
+      this.orphans.set(task.added.id, task);
+    }
     for (const task of this.tasks)
       if (task !== undefined && task.parent >= 0) task.parent = numberOf.get(task.parent) ?? -1;
-    for (const task of before) if (task?.added !== undefined) this.orphans.set(task.added.id, task);
+  }
+
+  /** Keeps of the orphans those whose parent, or whose parent's parent and so on, goes on with the same inputs. */
+  #dropOrphans(withoutAdditions: Int32Array): void {
+    if (this.orphans.size === 0) return;
+    const goOn = new Set(this.tasks);
+    for (const number of withoutAdditions) goOn.delete(this.tasks[number]);
+    const stays = (task: RecordedTask): boolean => {
+      const parent = task.addedBy;
+      if (parent === undefined) return false;
+      return (
+        goOn.has(parent) ||
+        (parent.added !== undefined && this.orphans.get(parent.added.id) === parent && stays(parent))
+      );
+    };
+    for (const [id, task] of [...this.orphans]) if (!stays(task)) this.orphans.delete(id);
   }
 
   #task(number: number): RecordedTask {
@@ -232,6 +257,7 @@ export class History {
   #added({ parent, tasks }: TasksAddedRecord): void {
     for (const added of tasks) {
       const past = added.past === undefined ? undefined : this.orphans.get(added.id);
+      if (past !== undefined) past.addedBy = undefined;
       this.orphans.delete(added.id);
       const task = past ?? new RecordedTask();
       if (added.past === "again") History.runAgain(task);

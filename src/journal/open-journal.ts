@@ -11,25 +11,45 @@ import type { GraphRecord, OpenedRecord, ResumedRecord } from "./record.js";
 import { Recorder } from "./recorder.js";
 import { restore } from "./restored.js";
 import { planResume, sameGraphs } from "./resume-plan.js";
-import { type JournalEnd, readSegments, SegmentWriter, segmentsOf, syncFolder } from "./segments.js";
+import { readSegments, SegmentWriter, segmentsOf, syncFolder } from "./segments.js";
 import { printTasks, TaskPrinter } from "./task-print.js";
 
 /**
  * Opens a journal for writing.
  * @throws OrchestratorError `JOURNAL_EXISTS`, `JOURNAL_LOCKED`, `JOURNAL_DAMAGED`, `JOURNAL_FORMAT`, `JOURNAL_UNWRITABLE`.
  */
-export function openJournal(request: JournalRequest): RunJournal {
+export async function openJournal(request: JournalRequest): Promise<RunJournal> {
   const folder = runFolder(request.folder, request.runId);
-  if (request.resume === undefined && segmentsOf(folder).length > 0) throw existsError(request.runId, folder);
+  refuseExisting(folder, request);
   makeFolder(folder, request);
-  const lock = RunLock.acquire(folder, request.runId, request.at);
+  const lock = writing(() => RunLock.acquire(folder, request.runId, request.at));
   try {
     // Somebody may have begun it while the lock was waited for.
-    if (request.resume === undefined && segmentsOf(folder).length > 0) throw existsError(request.runId, folder);
-    return openLocked(folder, lock, request);
+    refuseExisting(folder, request);
+    const journal = openLocked(folder, lock, request);
+    // That the run was begun is known before its first task starts.
+    await journal.commit();
+    return journal;
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+function refuseExisting(folder: string, { resume, runId }: JournalRequest): void {
+  if (resume !== undefined || segmentsOf(folder).length === 0) return;
+  const message = `there is a journal of run "${runId}" already, in ${folder}: give resume: true to go on with it, or another runId`;
+  throw new OrchestratorError("JOURNAL_EXISTS", message);
+}
+
+/** Makes what the system has against writing an error of the journal. */
+function writing<Made>(make: () => Made): Made {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof OrchestratorError) throw error;
+    const message = `the journal cannot be written: ${(error as Error).message}`;
+    throw new OrchestratorError("JOURNAL_UNWRITABLE", message, { cause: error });
   }
 }
 
@@ -39,19 +59,11 @@ export function runFolder(folder: string, runId: string): string {
 }
 
 function makeFolder(folder: string, { durability }: JournalRequest): void {
-  try {
+  writing(() => {
     const isNew = !existsSync(folder);
     mkdirSync(folder, { recursive: true });
     if (isNew && durability === "power-loss") syncFolder(dirname(folder));
-  } catch (error) {
-    const message = `the journal cannot be written: the folder ${folder} cannot be made: ${(error as Error).message}`;
-    throw new OrchestratorError("JOURNAL_UNWRITABLE", message, { cause: error });
-  }
-}
-
-function existsError(runId: string, folder: string): OrchestratorError {
-  const message = `there is a journal of run "${runId}" already, in ${folder}: give resume: true to go on with it, or another runId`;
-  return new OrchestratorError("JOURNAL_EXISTS", message);
+  });
 }
 
 function openLocked(folder: string, lock: RunLock, request: JournalRequest): RunJournal {
@@ -69,22 +81,27 @@ function openLocked(folder: string, lock: RunLock, request: JournalRequest): Run
     durability: request.durability,
     ...(request.about !== undefined && { about: request.about }),
   };
-  const writer = openSegments(folder, end, request);
-  const base = { folder, lock, writer, printer, settings: request, orphans: history.orphans };
+  const writer = writing(() => new SegmentWriter(folder, end, request.durability));
+  const base = { folder, lock, writer, printer, settings: request };
   if (history.graph === undefined) {
-    return new Recorder({ ...base, first: [opened, graph], resumed: undefined, restored: [], additions: [] });
+    return new Recorder({
+      ...base,
+      first: [opened, graph],
+      history: undefined,
+      resumed: undefined,
+      restored: [],
+      additions: [],
+    });
   }
   const { resumed, first, restored, additions } = takeOver(folder, history, graph, request);
-  return new Recorder({ ...base, first: [opened, ...first], resumed, restored, additions });
-}
-
-function openSegments(folder: string, end: JournalEnd, { durability }: JournalRequest): SegmentWriter {
-  try {
-    return new SegmentWriter(folder, end, durability);
-  } catch (error) {
-    const message = `the journal cannot be written: ${(error as Error).message}`;
-    throw new OrchestratorError("JOURNAL_UNWRITABLE", message, { cause: error });
-  }
+  return new Recorder({
+    ...base,
+    first: [opened, ...first],
+    history: history.orphans.size > 0 ? history : undefined,
+    resumed,
+    restored,
+    additions,
+  });
 }
 
 interface TakenOver {
@@ -96,7 +113,7 @@ interface TakenOver {
 
 /** Applies the plan to the history as the records of it will be applied by the next process, and reads off what is restored. */
 function takeOver(folder: string, history: History, graph: GraphRecord, request: JournalRequest): TakenOver {
-  const { from, again, report } = planResume(history, graph, request);
+  const { from, again, withoutAdditions, report } = planResume(history, graph, request);
   const same = sameGraphs(history.graph!, graph);
   const keepsNumbers =
     same && from.length >= history.tasks.length && from.every((old, number) => standsAs(history, number, old));
@@ -104,6 +121,7 @@ function takeOver(folder: string, history: History, graph: GraphRecord, request:
     type: "resumed",
     at: request.at,
     again,
+    withoutAdditions,
     ...(!keepsNumbers && { from }),
   };
   const first = same ? [record] : [graph, record];

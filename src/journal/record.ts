@@ -55,6 +55,8 @@ export interface ResumedRecord {
   readonly from?: Int32Array;
   /** Tasks, by their new numbers, that run again: attempts are counted on, and none is charged. */
   readonly again: Int32Array;
+  /** Those among them whose inputs may be others now: what they added in earlier attempts counts for nothing. */
+  readonly withoutAdditions: Int32Array;
 }
 
 interface AttemptLevel {

@@ -20,7 +20,7 @@ import type {
 import { ByteWriter } from "./bytes.js";
 import { encodeValue, UnfaithfulValue } from "./encode-value.js";
 import { beginFrame, frameHeaderBytes } from "./frame.js";
-import { History, type RecordedTask } from "./history.js";
+import type { History, RecordedTask } from "./history.js";
 import type { RunLock } from "./lock.js";
 import { nameOfBytes, OutputFiles } from "./output-files.js";
 import {
@@ -41,7 +41,8 @@ export interface RecorderParts {
   readonly writer: SegmentWriter;
   readonly printer: TaskPrinter;
   readonly settings: JournalSettings & { readonly runId: string };
-  readonly orphans: Map<string, RecordedTask>;
+  /** Where tasks that are added again may have been added before. */
+  readonly history: History | undefined;
   /** What this process begins with. */
   readonly first: readonly PlainRecord[];
   readonly resumed: ResumeReport | undefined;
@@ -135,41 +136,39 @@ export class Recorder implements RunJournal {
     at: number,
     tasks: readonly Task[],
   ): readonly (Omit<RestoredTask, "task"> | undefined)[] {
-    const pasts = tasks.map((task) => this.#pastOf(task));
-    const added = tasks.map((task, place) => {
-      const past = pasts[place];
-      const described = this.#describe(task);
-      return past === undefined ? described : { ...described, past: past.kind };
-    });
-    this.#plain({ type: "tasks-added", parent, attempt, at, tasks: added });
-    return pasts.map((past) => past?.restored);
+    const { history } = this.#parts;
+    const added = tasks.map((task) => this.#describe(task, history?.tasks[parent]));
+    const record = { type: "tasks-added", parent, attempt, at, tasks: added } as const;
+    this.#plain(record);
+    if (history === undefined) return tasks.map(() => undefined);
+    const first = history.count;
+    history.apply(record);
+    return added.map(({ past }, place) =>
+      past === undefined ? undefined : restore(this.folder, history.tasks[first + place]!, () => -1),
+    );
   }
 
-  /** What the task of this id did when an earlier attempt of its parent had added it, if it is the same task. */
-  #pastOf(task: Task) {
-    const orphan = this.#parts.orphans.get(task.id);
-    if (orphan === undefined) return undefined;
-    this.#parts.orphans.delete(task.id);
-    const now = this.#describe(task);
-    const before = orphan.added!;
-    if (!sameTexts(now.print, before.print) || !sameTexts(now.dependsOn, before.dependsOn)) return undefined;
-    const { end } = orphan;
-    const failed = end !== undefined && end.status !== "succeeded" && !(end.status === "skipped" && stays(end.reason));
-    const again =
-      failed && (this.#parts.settings.resume === "all" || end.status === "cancelled" || end.status === "skipped");
-    const kind = again ? ("again" as const) : ("kept" as const);
-    if (again) History.runAgain(orphan);
-    return { kind, restored: restore(this.folder, orphan, () => -1) };
-  }
-
-  #describe(task: Task): AddedTask {
+  #describe(task: Task, parent: RecordedTask | undefined): AddedTask {
     const { dependsOn = [], inputs } = task;
-    return {
+    const described: AddedTask = {
       id: task.id,
       name: task.name ?? kindOfId(task.id),
       dependsOn: inputs === undefined ? dependsOn : [...dependsOn, ...Object.values(inputs)],
       print: this.#parts.printer.print(task),
     };
+    const past = parent === undefined ? undefined : this.#pastOf(described, parent);
+    return past === undefined ? described : { ...described, past };
+  }
+
+  /** Whether what the task of this id did, when an earlier attempt of the same parent had added it, counts. */
+  #pastOf({ id, print, dependsOn }: AddedTask, parent: RecordedTask): "kept" | "again" | undefined {
+    const orphan = this.#parts.history!.orphans.get(id);
+    if (orphan?.added === undefined || orphan.addedBy !== parent) return undefined;
+    if (!sameTexts(print, orphan.added.print) || !sameTexts(dependsOn, orphan.added.dependsOn)) return undefined;
+    const { end } = orphan;
+    if (end === undefined || end.status === "succeeded") return "kept";
+    if (end.status === "skipped") return stays(end.reason) ? "kept" : "again";
+    return end.status === "cancelled" || this.#parts.settings.resume === "all" ? "again" : "kept";
   }
 
   attemptLogged(task: number, attempt: number, at: number, stream: "stdout" | "stderr" | "log", text: string): void {

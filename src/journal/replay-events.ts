@@ -111,7 +111,8 @@ export class EventReplay {
   #attemptStarted({ task, attempt, readyAt, workerId }: AttemptEndOrStart, at: number): void {
     const named = this.#named(task);
     if (this.#told.get(named.taskId) === attempt) return;
-    if (!this.#told.has(named.taskId)) this.#events.push({ type: "task-ready", at: readyAt, ...named });
+    // When a later attempt became ready is not kept; it was ready when it started.
+    this.#events.push({ type: "task-ready", at: this.#told.has(named.taskId) ? at : readyAt, ...named });
     this.#told.set(named.taskId, attempt);
     this.#events.push({ type: "attempt-started", at, ...named, attempt, workerId });
   }

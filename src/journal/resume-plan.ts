@@ -16,6 +16,8 @@ export interface ResumePlan {
   readonly from: Int32Array;
   /** Tasks by new number that run again though they are the same: their attempts are counted on. */
   readonly again: Int32Array;
+  /** Those among them whose inputs may be others now. */
+  readonly withoutAdditions: Int32Array;
   readonly report: Omit<ResumeReport, "runId" | "folder" | "resumes">;
 }
 
@@ -35,6 +37,8 @@ class Planner {
   readonly #verdicts: Uint8Array;
   readonly #children = new Map<number, number[]>();
   readonly #rerun: { readonly taskId: string; readonly cause: RerunCause; readonly detail: string }[] = [];
+  /** Tasks because of whose dependencies what they did does not stand. */
+  readonly #fallen: number[] = [];
   readonly #sameGraph: boolean;
 
   constructor(history: History, graph: GraphRecord, request: JournalRequest) {
@@ -80,6 +84,7 @@ class Planner {
     return {
       from: additions.length === 0 ? from : Int32Array.from([...from, ...additions]),
       again: Int32Array.from(again),
+      withoutAdditions: Int32Array.from(this.#fallen),
       report: {
         reused,
         rerun: this.#rerun,
@@ -98,6 +103,7 @@ class Planner {
     if (change !== undefined) return this.#runsAgain(task, past, verdict.changed, "changed", change);
     const { end } = past;
     const upstream = this.#fallenDependency(task, past);
+    if (upstream !== undefined) this.#fallen.push(task);
     if (upstream !== undefined)
       return this.#runsAgain(task, past, verdict.again, "upstream", `"${upstream}", which it depends on, runs again`);
     if (end === undefined) return verdict.goesOn;

@@ -12,6 +12,7 @@ import { type Pipeline, type PipelineTask, taskOnly } from "./pipeline.js";
 import { PipelineError, type PipelineProblem } from "./problem.js";
 import { type AttemptOptions, describe, forEachRun, loopRun } from "./repeat.js";
 import { describeError, ScopeMaker } from "./scope.js";
+import { versionOfTask } from "./task-version.js";
 import { makeWork, taskRepeats, type WorkPlace } from "./task-work.js";
 import type { PlacedExpression, Template } from "./template.js";
 
@@ -147,6 +148,7 @@ function planTask(task: PipelineTask, place: WorkPlace): Task {
   const shared = {
     id: task.id,
     name: task.id,
+    version: versionOfTask(task, place.pipeline, place.scopes),
     dependsOn: task.needs,
     ...(definition.priority !== undefined && { priority: definition.priority }),
     ...(definition.totalTimeout !== undefined && { totalTimeout: definition.totalTimeout }),

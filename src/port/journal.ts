@@ -163,6 +163,3 @@ export interface RunJournal {
   /** Lets go of the journal. Idempotent. */
   close(): void;
 }
-
-/** Opens journals. */
-export type OpenJournal = (request: JournalRequest) => RunJournal;

@@ -28,23 +28,21 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test(
-  `${crashes} kills: every task succeeds exactly once, no output changes, nothing that succeeded runs again`,
-  { timeout: 120_000 + crashes * 10_000 },
-  async () => {
-    const seed = Number(process.env.ORCHESTRATOR_SEED ?? Date.now() % 1_000_000);
-    const random = seededRandom(seed);
-    let killed = 0;
-    for (let run = 0; killed < crashes; run++) {
-      const runFolder = join(folder, String(run));
-      killed += await killUntilDone(runFolder, random, crashes - killed).catch((error: unknown) => {
-        throw new Error(`with ORCHESTRATOR_SEED=${seed}, run ${run}: ${(error as Error).message}`, { cause: error });
-      });
-      rmSync(runFolder, { recursive: true, force: true });
-    }
-    expect(killed).toBe(crashes);
-  },
-);
+test(`${crashes} kills: every task succeeds exactly once, no output changes, nothing that succeeded runs again`, {
+  timeout: 120_000 + crashes * 10_000,
+}, async () => {
+  const seed = Number(process.env.ORCHESTRATOR_SEED ?? Date.now() % 1_000_000);
+  const random = seededRandom(seed);
+  let killed = 0;
+  for (let run = 0; killed < crashes; run++) {
+    const runFolder = join(folder, String(run));
+    killed += await killUntilDone(runFolder, random, crashes - killed).catch((error: unknown) => {
+      throw new Error(`with ORCHESTRATOR_SEED=${seed}, run ${run}: ${(error as Error).message}`, { cause: error });
+    });
+    rmSync(runFolder, { recursive: true, force: true });
+  }
+  expect(killed).toBe(crashes);
+});
 
 /** Runs processes, and kills each, until one reaches the end; says how many it killed. */
 async function killUntilDone(runFolder: string, random: () => number, most: number): Promise<number> {

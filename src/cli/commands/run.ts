@@ -1,19 +1,21 @@
 /** `orchestrator run`: carries out a pipeline file, shows what happens, and tells how it ended. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { ExecutionConfig, ExecutionMode } from "../../executor/config.js";
 import { ParallelExecutor } from "../../executor/parallel-executor.js";
 import type { Run } from "../../executor/run.js";
+import type { JournalOptions, RunOptions } from "../../executor/run-options.js";
 import type { ExecutionResult, TaskStatus } from "../../model/result.js";
 import { parseDurationMs } from "../../model/units.js";
 import { loadPipeline } from "../../pipeline/load.js";
-import { taskOnly } from "../../pipeline/pipeline.js";
+import { type Pipeline, taskOnly } from "../../pipeline/pipeline.js";
 import { type PipelinePlan, planPipeline } from "../../pipeline/plan.js";
 import { refuseUnsandboxed } from "../../pipeline/sandboxed.js";
 import { type ExitCode, exitCode, UsageError } from "../exit-code.js";
 import { type InputFlags, readInputs } from "../input-values.js";
 import { Interruption } from "../interruption.js";
+import { defaultJournal, type JournalFlags, journalOptions, type KeptFlags, keptFlags } from "../journal-flags.js";
 import { RemainingTime } from "../render/estimate.js";
 import { viewOf } from "../render/graph-view.js";
 import { makeReporter } from "../render/reporter.js";
@@ -21,7 +23,7 @@ import { makeStyle } from "../render/style.js";
 import { summarise } from "../render/summary.js";
 import { documentText, type ResultDocument, resultVersion, taskDocument } from "../result-document.js";
 
-export interface RunFlags extends InputFlags {
+export interface RunFlags extends InputFlags, JournalFlags {
   readonly maxWorkers?: number;
   readonly maxConcurrent?: number;
   readonly mode?: ExecutionMode;
@@ -34,19 +36,51 @@ export interface RunFlags extends InputFlags {
 }
 
 export async function run(file: string, flags: RunFlags): Promise<ExitCode> {
-  const pipeline = loadPipeline(file);
+  return carryOut(loadPipeline(file), readInputs(flags), flags);
+}
+
+/** Runs a pipeline and tells how it went. */
+export async function carryOut(
+  pipeline: Pipeline,
+  inputs: Readonly<Record<string, unknown>>,
+  flags: RunFlags,
+): Promise<ExitCode> {
   if (flags.mode === "sandboxed") refuseUnsandboxed(pipeline);
-  const plan = planPipeline(pipeline, { inputs: readInputs(flags) });
+  const plan = planPipeline(pipeline, { inputs });
   const config = configOf(plan, flags);
   prepareOutput(flags.output);
+  const about = { file: resolve(pipeline.file), text: pipeline.document.text, flags: flagsToKeep(flags) };
+  const options = await journalOptions(plan, about, flags);
   const executor = new ParallelExecutor(config);
   try {
-    const running = executor.run(plan.graph);
+    const running = executor.run(plan.graph, options);
     const ended = await watch(running, plan, config, flags);
-    return tell(ended, plan, flags);
+    const code = tell(ended, plan, flags);
+    return tellOfJournal(running, options, code, flags);
   } finally {
     await executor.close();
   }
+}
+
+function flagsToKeep(flags: RunFlags): KeptFlags {
+  return Object.fromEntries(keptFlags.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])));
+}
+
+/** What a person wants to know of the journal: how to go on, or that it is not whole. */
+function tellOfJournal(run: Run, { journal }: RunOptions, code: ExitCode, flags: RunFlags): ExitCode {
+  if (journal === undefined) return code;
+  const { journalError } = run;
+  const style = makeStyle(process.stderr);
+  if (journalError !== undefined) {
+    process.stderr.write(`${style.error("error:")} ${journalError.message}\n`);
+    return code === exitCode.succeeded ? exitCode.failed : code;
+  }
+  if (code !== exitCode.succeeded && flags.json !== true) {
+    const folder = (journal as JournalOptions).folder;
+    const where = folder === defaultJournal ? "" : ` --journal ${folder}`;
+    process.stderr.write(`${style.dim(`Go on with it: orchestrator runs resume ${run.id}${where}`)}\n`);
+  }
+  return code;
 }
 
 function configOf(plan: PipelinePlan, { maxWorkers, maxConcurrent, mode, failFast }: RunFlags): ExecutionConfig {

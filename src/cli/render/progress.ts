@@ -72,6 +72,9 @@ export class RunProgress {
       case "task-resumed":
         this.#resume(event.taskId, event.at);
         return;
+      case "task-restored":
+        this.counts[event.status]++;
+        return;
       case "task-ended":
         this.#end(event.taskId, event.status, event.result.executionTime);
         return;

@@ -41,6 +41,10 @@ export function lineOf(event: RunEvent, style: Style, options: LineOptions): str
     case "task-ended":
       if (options.quiet && (event.status === "succeeded" || event.status === "skipped")) return undefined;
       return endLine(event.result, style);
+    case "run-resumed": {
+      const again = event.rerun === 0 ? "" : `, ${event.rerun} run again`;
+      return options.quiet ? undefined : style.accent(`\u21ba resumed: ${event.reused} tasks done before${again}`);
+    }
     case "cancel-requested":
       return event.by === "fail-fast"
         ? style.warning("! cancelling the rest: a task failed, and the policy is fail-fast")

@@ -1,0 +1,40 @@
+/** Takes over what earlier processes did of a run, before it starts. */
+import { EffectList } from "../core/effect-list.js";
+import { emptyDemand } from "../core/plan.js";
+import { plainPolicy } from "../core/policy.js";
+import type { RunJournal } from "../port/journal.js";
+import type { RunState } from "./run-state.js";
+
+export function restoreRun(run: RunState, journal: RunJournal): void {
+  const { scheduler, outcomes } = run;
+  const at = run.clock.now();
+  // Nothing is to be done for what was done.
+  const effects = new EffectList();
+  for (const { task, past, told } of journal.restored) {
+    outcomes.restore(task, told);
+    scheduler.handle({ type: "task-restored", at, task, past }, effects);
+  }
+  if (journal.additions.length === 0) return;
+  const numbers = scheduler.table.numbersForNext(journal.additions.length);
+  for (const [place, { id, name, told }] of journal.additions.entries()) {
+    run.tasks[numbers[place]!] = { id, name, run: restoredWork };
+    run.numbers.set(id, numbers[place]!);
+    outcomes.restore(numbers[place]!, told);
+  }
+  const definition = { dependencies: [], priority: 0, remainingPath: 0, policy: plainPolicy, demand: emptyDemand };
+  const tasks = journal.additions.map(({ past }) => ({ ...definition, past }));
+  scheduler.handle({ type: "tasks-added", at, parent: -1, tasks }, effects);
+}
+
+/** Tells whoever watches what was taken over. */
+export function reportRestored({ reporter, tasks }: RunState, journal: RunJournal): void {
+  if (journal.resumed === undefined || !reporter.observed) return;
+  reporter.runResumed(journal.resumed);
+  for (const { parent, task } of journal.additions) reporter.tasksAdded(parent, [tasks[task]!]);
+  for (const { task, past } of [...journal.restored, ...journal.additions])
+    if (past.end !== undefined) reporter.taskRestored(task);
+}
+
+function restoredWork(): never {
+  throw new Error("a task that ended in an earlier process is not run again");
+}
