@@ -1,4 +1,5 @@
 /** `orchestrator-executor/optimized`: a cache of results, batches, pools of resources, and calls spread over endpoints. */
+export { type OptimizedConfig, OptimizedExecutor } from "./executor/optimized-executor.js";
 export {
   type BatchContext,
   type BatchHandler,

@@ -4,7 +4,7 @@
  * tasks has no watch.
  */
 import { mayStart } from "../core/prospects.js";
-import { isEnd } from "../core/task-state.js";
+import { isEnd, TaskState } from "../core/task-state.js";
 import type { Task } from "../model/task.js";
 import type { RunState } from "./run-state.js";
 
@@ -20,6 +20,8 @@ export class BatchWatch {
   readonly #hurry: (task: number) => void;
   readonly #kinds = new Map<string, Kind>();
   #waiting = 0;
+  /** Running attempts that wait for nobody. */
+  readonly #served = new Set<number>();
   #looking = false;
 
   constructor(run: RunState, hurry: (task: number) => void) {
@@ -42,8 +44,18 @@ export class BatchWatch {
     this.changed();
   }
 
-  /** It does not any more. */
-  left(task: number): void {
+  /** The attempt is being served, by a call or otherwise. */
+  started(task: number): void {
+    this.#left(task);
+    this.#served.add(task);
+  }
+
+  ended(task: number): void {
+    this.#left(task);
+    this.#served.delete(task);
+  }
+
+  #left(task: number): void {
     if (this.#waiting === 0) return;
     for (const { waiting } of this.#kinds.values()) {
       if (!waiting.delete(task)) continue;
@@ -73,7 +85,12 @@ export class BatchWatch {
 
   #mayCome({ tasks, waiting }: Kind, moving: boolean): boolean {
     const { scheduler } = this.#run;
-    for (const task of tasks) if (isEnd(scheduler.table.state[task]!)) tasks.delete(task);
+    for (const task of tasks) {
+      const state = scheduler.table.state[task]!;
+      if (isEnd(state)) tasks.delete(task);
+      // On its way: its runner is being loaded, or a cache is asked for what it would give.
+      else if (state === TaskState.running && !waiting.has(task) && !this.#served.has(task)) return true;
+    }
     return mayStart(scheduler, { candidates: tasks, waiting, moving });
   }
 

@@ -3,6 +3,7 @@
  * attempt needs it, so that a program that runs functions pays for no thread, process or sandbox.
  */
 import type { TaskCacheOptions } from "../model/cache.js";
+import type { Task } from "../model/task.js";
 import type { DescribedWork } from "../model/work.js";
 import type { OpenBackend } from "../port/backend.js";
 import type { ServingCache } from "../port/cache-store.js";
@@ -11,6 +12,7 @@ import type { AttemptInterceptor } from "../port/interceptor.js";
 import type { JournalRequest, RunJournal } from "../port/journal.js";
 import type { LimitEnforcement, Runner } from "../port/runner.js";
 import type { ResolvedConfig } from "./config.js";
+import type { ExecutorFeatures } from "./features.js";
 
 /** What holds a limit of the attempts of one runner. */
 export interface RunnerEnforcement extends LimitEnforcement {
@@ -23,21 +25,27 @@ export async function openJournal(request: JournalRequest): Promise<RunJournal> 
   return (await import("../journal/open-journal.js")).openJournal(request);
 }
 
-type MakeRunner = (config: ResolvedConfig, clock: Clock) => Promise<Runner>;
 async function makeInterceptor(cache: ServingCache | TaskCacheOptions): Promise<AttemptInterceptor> {
   const { makeCachedAttempts } = await import("../optimize/cached-attempts.js");
   return makeCachedAttempts(cache, async (work) => (await import("../runner/sandbox.js")).describeCode(work));
 }
 
+interface RunnerNeeds {
+  readonly config: ResolvedConfig;
+  readonly clock: Clock;
+  readonly features: ExecutorFeatures;
+}
+
+type MakeRunner = (needs: RunnerNeeds) => Promise<Runner>;
+
 const makers: Readonly<Record<DescribedWork["kind"], MakeRunner>> = {
-  batch: async ({ batching }, clock) =>
-    new (await import("../optimize/batch/batch-runner.js")).BatchRunner({ ...batching, clock }),
-  thread: async ({ maxWorkers }) =>
-    new (await import("../runner/thread/thread-runner.js")).ThreadRunner({ maxWorkers }),
-  process: async ({ maxWorkers }) =>
-    new (await import("../runner/process/process-runner.js")).ProcessRunner({ maxWorkers }),
+  batch: async ({ features: { batchSize, gather }, clock }) =>
+    new (await import("../optimize/batch/batch-runner.js")).BatchRunner({ batchSize, gather, clock }),
+  thread: async (needs) => new (await import("../runner/thread/thread-runner.js")).ThreadRunner(workersOf(needs)),
+  process: async (needs) => new (await import("../runner/process/process-runner.js")).ProcessRunner(workersOf(needs)),
   command: async () => new (await import("../runner/command/command-runner.js")).CommandRunner(),
-  code: async ({ limits }) => new (await import("../runner/sandbox.js")).SandboxRunner({ maxConcurrent: limits.slots }),
+  code: async ({ config, features: { keepWarm } }) =>
+    new (await import("../runner/sandbox.js")).SandboxRunner({ maxConcurrent: config.limits.slots, keepWarm }),
 };
 
 /** The runner of a kind whose attempts are carried out on other machines. */
@@ -51,18 +59,22 @@ function remoteRunner(kind: DescribedWork["kind"], backend: OpenBackend): Runner
   };
 }
 
+function workersOf({ config: { maxWorkers }, features: { keepWarm } }: RunnerNeeds) {
+  return { maxWorkers, minWorkers: keepWarm ? maxWorkers : 0 };
+}
+
 export class RunnerSet {
   readonly #config: ResolvedConfig;
-  readonly #clock: Clock;
+  readonly #needs: RunnerNeeds;
   #backend: Promise<OpenBackend> | undefined;
   #openBackend: OpenBackend | undefined;
   readonly #loading = new Map<string, Promise<Runner>>();
   readonly #runners = new Map<string, Runner>();
   #interceptor: AttemptInterceptor | Promise<AttemptInterceptor> | undefined;
 
-  constructor(config: ResolvedConfig, clock: Clock) {
+  constructor(config: ResolvedConfig, clock: Clock, features: ExecutorFeatures) {
     this.#config = config;
-    this.#clock = clock;
+    this.#needs = { config, clock, features };
   }
 
   /** Why work of this kind cannot be run, or `undefined` where it can. */
@@ -85,6 +97,13 @@ export class RunnerSet {
       return made;
     });
     return this.#interceptor;
+  }
+
+  /** Starts what will carry out these tasks, where that is to be kept warm; a failure is told by the attempts that need it. */
+  prestart(tasks: readonly Task[]): void {
+    if (!this.#needs.features.keepWarm) return;
+    for (const { run } of tasks)
+      if (typeof run === "object" && run.kind !== "deferred") void Promise.resolve(this.get(run.kind)).catch(() => {});
   }
 
   /** What holds the limits of attempts, by the runners that are in use. */
@@ -116,7 +135,7 @@ export class RunnerSet {
 
   async #make(kind: DescribedWork["kind"]): Promise<Runner> {
     const { backend } = this.#config;
-    if (backend === undefined || !backend.kinds.includes(kind)) return makers[kind](this.#config, this.#clock);
+    if (backend === undefined || !backend.kinds.includes(kind)) return makers[kind](this.#needs);
     this.#backend ??= backend.open();
     this.#openBackend = await this.#backend;
     return remoteRunner(kind, this.#openBackend);

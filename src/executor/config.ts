@@ -4,7 +4,6 @@ import { resolveCacheOptions } from "../core/cache-settings.js";
 import { makeLimits, type NamedLimits } from "../core/limits.js";
 import { type Policy, plainPolicy } from "../core/policy.js";
 import { readRetries } from "../core/task-options.js";
-import { defaultBatchSize } from "../model/batch.js";
 import type { TaskCacheOptions } from "../model/cache.js";
 import { Checker } from "../model/check.js";
 import { InvalidOptionError } from "../model/error.js";
@@ -85,12 +84,10 @@ export interface ResolvedConfig {
   readonly sandbox: SandboxConfig | undefined;
   readonly cache: ServingCache | TaskCacheOptions | false;
   readonly signal: AbortSignal | undefined;
-  /** Of batch tasks: most items of a call whose work names no `batchSize`, and whether they are gathered at all. */
-  readonly batching: { readonly batchSize: number; readonly gather: boolean };
   readonly backend: Backend | undefined;
 }
 
-const optionNames = [
+export const executionOptionNames = [
   "mode",
   "maxWorkers",
   "maxConcurrentTasks",
@@ -108,7 +105,7 @@ const optionNames = [
 /** @throws InvalidOptionError with everything that is wrong. */
 export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
   const check = new Checker();
-  if (!check.object("", config, optionNames)) check.finish();
+  if (!check.object("", config, executionOptionNames)) check.finish();
   const cores = availableParallelism();
   const mode = check.oneOf("mode", config.mode, ["sequential", "parallel", "sandboxed"], "parallel");
   const maxConcurrentTasks = check.number(
@@ -129,7 +126,6 @@ export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
     sandbox: config.sandbox,
     cache: readCache(check, config.cache),
     signal: config.signal,
-    batching: { batchSize: defaultBatchSize, gather: true },
     backend: config.backend,
   };
   if (config.signal !== undefined && !(config.signal instanceof AbortSignal))

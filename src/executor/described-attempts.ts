@@ -2,6 +2,7 @@
  * Hands attempts of described work to the runner of their kind, and turns what the runner tells into events. A report
  * counts once: after the end of its attempt nothing that comes is taken.
  */
+import type { BatchWork } from "../model/batch.js";
 import { asError, OrchestratorError } from "../model/error.js";
 import type { AttemptFacts, FailureReason, ResourceUsage } from "../model/result.js";
 import type { TaskCacheOption } from "../model/task.js";
@@ -11,8 +12,8 @@ import type { AttemptControl, AttemptFailure, AttemptListener, AttemptRequest, R
 
 /** What becomes of described attempts. */
 export interface DescribedListener {
-  /** The attempt is about to be given to the runner of its work. */
-  describedHanded(task: number, work: DescribedWork): void;
+  /** The attempt is about to be given to the runner of batches, where it may wait for others. */
+  describedBatched(task: number, work: BatchWork): void;
   describedStarted(task: number, attempt: number, workerId: string): void;
   describedSucceeded(task: number, attempt: number, output: unknown): void;
   describedFailed(task: number, attempt: number, failure: AttemptFailure): void;
@@ -85,7 +86,7 @@ export class DescribedAttempts {
 
   #hand(report: Report, base: RequestBase, handover: Handover): void {
     if (report.over) return;
-    const starter = this.#starterOf(handover);
+    const starter = this.#starterOf(report, handover);
     if (starter instanceof Promise) {
       starter.then(
         (loaded) => start(loaded, report, base, handover),
@@ -94,20 +95,38 @@ export class DescribedAttempts {
     } else start(starter, report, base, handover);
   }
 
-  #starterOf({ work, cache }: Handover): Starter | Promise<Starter> {
-    const own = (): Starter | Promise<Starter> => (work.kind === "inline" ? work : this.#runners.get(work.kind));
+  #starterOf(report: Report, { work, cache }: Handover): Starter | Promise<Starter> {
+    const own = (): Starter | Promise<Starter> => this.#ownStarter(report, work);
     const interceptor = cache === undefined ? undefined : this.#runners.interceptor();
     if (interceptor === undefined) return own();
     // Its runner is not even loaded where the cache has what the task would give.
     if (interceptor instanceof Promise) return interceptor.then((loaded) => intercepted(loaded, cache!, own));
     return intercepted(interceptor, cache!, own);
   }
+
+  #ownStarter(report: Report, work: DescribedWork | InlineWork): Starter | Promise<Starter> {
+    if (work.kind === "inline") return work;
+    const runner = this.#runners.get(work.kind);
+    if (work.kind !== "batch") return runner;
+    return runner instanceof Promise
+      ? runner.then((loaded) => tellingOfBatch(loaded, report, work))
+      : tellingOfBatch(runner, report, work);
+  }
+}
+
+/** Tells when an attempt is given to the runner of batches, and not before: a cache may be asked first. */
+function tellingOfBatch(runner: Runner, report: Report, work: BatchWork): Starter {
+  return {
+    start(request, listener) {
+      report.batched(work);
+      return runner.start(request, listener);
+    },
+  };
 }
 
 function start(starter: Starter, report: Report, base: RequestBase, { work, inputs, finish }: Handover): void {
   if (report.over) return;
   report.finish = finish;
-  if (work.kind !== "inline") report.handed(work);
   try {
     report.control = starter.start({ ...base, work: work as DescribedWork, inputs }, report);
   } catch (thrown) {
@@ -182,8 +201,8 @@ class Report implements AttemptListener {
     this.#onEnd = onEnd;
   }
 
-  handed(work: DescribedWork): void {
-    this.#listener.describedHanded(this.#task, work);
+  batched(work: BatchWork): void {
+    if (!this.over) this.#listener.describedBatched(this.#task, work);
   }
 
   set control(control: AttemptControl) {

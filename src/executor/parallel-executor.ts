@@ -9,6 +9,7 @@ import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import { RunnerSet } from "./compose.js";
 import { type ExecutionConfig, inParallel, type ResolvedConfig, resolveConfig } from "./config.js";
+import { type ExecutorFeatures, plainFeatures } from "./features.js";
 import type { RunResults } from "./outcomes.js";
 import { Run } from "./run.js";
 import { checkRunOptions, type RunOptions } from "./run-options.js";
@@ -45,10 +46,10 @@ export class ParallelExecutor implements AsyncDisposable {
   #closed = false;
 
   /** @throws InvalidOptionError with everything that is wrong with the configuration. */
-  constructor(config: ExecutionConfig = {}, world: ExecutorWorld = {}) {
+  constructor(config: ExecutionConfig = {}, world: ExecutorWorld = {}, features: ExecutorFeatures = plainFeatures) {
     this.#config = resolveConfig(config);
     this.#clock = world.clock ?? systemClock;
-    this.#runners = new RunnerSet(this.#config, this.#clock);
+    this.#runners = new RunnerSet(this.#config, this.#clock, features);
     this.#random = world.random ?? Math.random;
   }
 
@@ -70,6 +71,7 @@ export class ParallelExecutor implements AsyncDisposable {
       throw new InvalidOptionError([{ where: "tasks", message: "takes an array of tasks or a TaskGraph" }]);
     const settings = this.#settingsOf(config);
     const compiled = compileGraph(tasks, settings);
+    this.#runners.prestart(tasks);
     const run = new Run({
       id: options.runId ?? randomUUID(),
       graphName: graph instanceof TaskGraph ? graph.name : "tasks",

@@ -3,6 +3,7 @@ import { cacheOptionOf } from "../core/cache-option.js";
 import { cpuResource, describeAmounts, memoryResource } from "../core/limits.js";
 import type { Demand } from "../core/plan.js";
 import { isEnd } from "../core/task-state.js";
+import type { BatchWork } from "../model/batch.js";
 import type { SpawnedTasks, SpawnOptions } from "../model/context.js";
 import { asError, OrchestratorError } from "../model/error.js";
 import type { AttemptFacts, ExecutionResult, ResourceUsage } from "../model/result.js";
@@ -200,14 +201,13 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     this.describedFailed(task, attempt, { error: asError(thrown), reason: reasonOf(thrown) });
   }
 
-  describedHanded(task: number, work: DescribedWork): void {
-    if (work.kind !== "batch") return;
+  describedBatched(task: number, work: BatchWork): void {
     this.#run.batches ??= new BatchWatch(this.#run, (waiting) => this.#described.hurry(waiting));
     this.#run.batches.arrived(task, work.key);
   }
 
   describedStarted(task: number, attempt: number, workerId: string): void {
-    this.#run.batches?.left(task);
+    this.#run.batches?.started(task);
     this.#run.outcomes.ran(task, workerId, undefined);
     if (this.#run.reporter.observed) this.#run.reporter.describedStarted(task, attempt, workerId);
     const at = this.#run.clock.now();
@@ -224,11 +224,12 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   }
 
   describedSucceeded(task: number, attempt: number, output: unknown): void {
+    this.#run.batches?.ended(task);
     this.inlineSucceeded(task, attempt, output);
   }
 
   describedFailed(task: number, attempt: number, failure: AttemptFailure): void {
-    this.#run.batches?.left(task);
+    this.#run.batches?.ended(task);
     if (!this.#isCurrent(task, attempt)) return;
     this.#run.outcomes.errors.set(task, failure);
     const retryable = (failure.retryable ?? true) && this.#mayRetry(task, attempt, failure.error);
@@ -249,7 +250,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   }
 
   describedStopped(task: number, attempt: number): void {
-    this.#run.batches?.left(task);
+    this.#run.batches?.ended(task);
     const failure = this.#run.outcomes.errors.get(task);
     const retryable = failure === undefined || this.#mayRetry(task, attempt, failure.error);
     this.#run.send({

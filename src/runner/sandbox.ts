@@ -6,13 +6,17 @@ import type { CodeWork } from "../model/work.js";
 import type { AttemptControl, AttemptListener, AttemptRequest, LimitEnforcement, Runner } from "../port/runner.js";
 import { describePlace } from "../sandbox/describe-place.js";
 import { SandboxManager } from "../sandbox/sandbox-manager.js";
+import type { WarmOptions } from "../sandbox/warm-options.js";
 import { LineSplitter } from "./command/line-splitter.js";
 
 export interface SandboxRunnerOptions {
   /** Sandboxes at once, from 1 to 1,000. */
   readonly maxConcurrent: number;
+  /** Whether more is started ahead of need, and not given up while it is idle. */
+  readonly keepWarm: boolean;
 }
 
+const keptWarm: WarmOptions = { spares: 4, maxSpares: 16, idleLimit: "1h", serverIdleLimit: "1h" };
 const microsecondsPerPeriod = 100_000;
 
 export class SandboxRunner implements Runner {
@@ -23,8 +27,9 @@ export class SandboxRunner implements Runner {
   #nextWorker = 0;
   readonly #freeWorkers: number[] = [];
 
-  constructor({ maxConcurrent }: SandboxRunnerOptions) {
-    this.#manager = new SandboxManager({ maxConcurrent: Math.min(1000, maxConcurrent) });
+  constructor({ maxConcurrent, keepWarm }: SandboxRunnerOptions) {
+    const warm = keepWarm ? { warm: keptWarm } : {};
+    this.#manager = new SandboxManager({ maxConcurrent: Math.min(1000, maxConcurrent), ...warm });
   }
 
   start(request: AttemptRequest, listener: AttemptListener): AttemptControl {

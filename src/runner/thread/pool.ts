@@ -139,7 +139,6 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
   }
 
   #give(thread: PoolThread, job: Job): void {
-    thread.warmKeys.add(job.affinity);
     try {
       thread.give(job);
     } catch (error) {
@@ -193,6 +192,8 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
   }
 
   jobSucceeded(thread: PoolThread, job: Job, output: unknown): void {
+    // Not when it was given: until it begins, another thread may take it over.
+    thread.warmKeys.add(job.affinity);
     this.#left(thread);
     if (!job.end()) return;
     if (job.aborted === undefined) job.listener.succeeded(output);

@@ -1,0 +1,70 @@
+/** An executor that does together what can be, and keeps warm what is slow to start. */
+import { availableParallelism } from "node:os";
+import { defaultBatchSize } from "../model/batch.js";
+import { Checker } from "../model/check.js";
+import type { TaskGraph } from "../model/graph.js";
+import type { Task } from "../model/task.js";
+import { type ExecutionConfig, executionOptionNames } from "./config.js";
+import type { ExecutorFeatures } from "./features.js";
+import type { RunResults } from "./outcomes.js";
+import { type ExecutorWorld, ParallelExecutor } from "./parallel-executor.js";
+import type { RunOptions } from "./run-options.js";
+
+export interface OptimizedConfig extends ExecutionConfig {
+  /** Whether tasks of one `batch()` are gathered into calls; with `false` each is a call of its own. Tasks of other work are never batched. Default `true`. */
+  readonly enableBatching?: boolean;
+  /** Most items of a call whose batch names no `batchSize`; from 1. Default 10. */
+  readonly batchSize?: number;
+  /**
+   * Whether workers of the kinds that a run names (threads, processes, sandboxes) are started with the run, up to `maxWorkers`
+   * of each, and kept until `close`, instead of one by one and until they are idle. Default `true`.
+   */
+  readonly resourcePooling?: boolean;
+}
+
+const ownNames = ["enableBatching", "batchSize", "resourcePooling"] as const;
+
+/**
+ * A `ParallelExecutor` that does nothing twice, does together what can be, and keeps warm what is slow to start.
+ *
+ * @example
+ * await using executor = new OptimizedExecutor({
+ *   enableCaching: true, enableBatching: true, batchSize: 10, cacheTtl: 3600, resourcePooling: true,
+ * });
+ * const results = await executor.executeOptimized(tasks);
+ *
+ * Where `maxConcurrentTasks` is not given, it is at least 4 full batches, and a whole number of them.
+ */
+export class OptimizedExecutor extends ParallelExecutor {
+  /** @throws InvalidOptionError with everything that is wrong with the configuration. */
+  constructor(config: OptimizedConfig = {}, world: ExecutorWorld = {}) {
+    const { features, execution } = readConfig(config);
+    super(execution, world, features);
+  }
+
+  /** Runs the tasks and gives their results when all have ended; as `executeTasks`. Rejects only for bad input. */
+  executeOptimized(graph: TaskGraph | readonly Task[], options?: RunOptions): Promise<RunResults> {
+    return this.executeTasks(graph, options);
+  }
+}
+
+function readConfig(config: OptimizedConfig): { features: ExecutorFeatures; execution: ExecutionConfig } {
+  const check = new Checker();
+  if (!check.object("", config, [...ownNames, ...executionOptionNames])) check.finish();
+  const { enableBatching, batchSize, resourcePooling, ...execution } = config;
+  const features = {
+    gather: check.boolean("enableBatching", enableBatching, true),
+    batchSize: check.number("batchSize", batchSize, { minimum: 1, maximum: 1e6, integer: true }, defaultBatchSize),
+    keepWarm: check.boolean("resourcePooling", resourcePooling, true),
+  };
+  check.finish();
+  const named = config.maxConcurrentTasks !== undefined || config.backend !== undefined;
+  return { features, execution: named ? execution : { ...execution, maxConcurrentTasks: slotsFor(features) } };
+}
+
+/** As many as a plain executor has, rounded up to full batches: a part of one would wait for its others to end. */
+function slotsFor({ gather, batchSize }: ExecutorFeatures): number {
+  const plain = Math.max(16, 4 * availableParallelism());
+  if (!gather) return plain;
+  return Math.min(1_000_000, Math.max(4, Math.ceil(plain / batchSize)) * batchSize);
+}
