@@ -12,8 +12,8 @@ import { LineSplitter } from "./command/line-splitter.js";
 export interface SandboxRunnerOptions {
   /** Sandboxes at once, from 1 to 1,000. */
   readonly maxConcurrent: number;
-  /** Whether more is started ahead of need, and not given up while it is idle. */
-  readonly keepWarm: boolean;
+  /** Whether more is started ahead of need, and not given up while it is idle. Default `false`. */
+  readonly keepWarm?: boolean;
 }
 
 const keptWarm: WarmOptions = { spares: 4, maxSpares: 16, idleLimit: "1h", serverIdleLimit: "1h" };
@@ -27,7 +27,7 @@ export class SandboxRunner implements Runner {
   #nextWorker = 0;
   readonly #freeWorkers: number[] = [];
 
-  constructor({ maxConcurrent, keepWarm }: SandboxRunnerOptions) {
+  constructor({ maxConcurrent, keepWarm = false }: SandboxRunnerOptions) {
     const warm = keepWarm ? { warm: keptWarm } : {};
     this.#manager = new SandboxManager({ maxConcurrent: Math.min(1000, maxConcurrent), ...warm });
   }
