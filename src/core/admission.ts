@@ -46,9 +46,9 @@ export class Admission {
   /** `outranks` says whether one task's user priority is higher than another's. */
   constructor(plan: Plan, limits: Limits, before: Before, outranks: Before) {
     this.#slots = limits.slots;
-    this.#capacities = [...limits.capacities];
-    this.#inUse = limits.capacities.map(() => 0);
-    this.#backfilledUse = limits.capacities.map(() => 0);
+    this.#capacities = [...limits.capacities, ...(plan.poolCapacities ?? [])];
+    this.#inUse = this.#capacities.map(() => 0);
+    this.#backfilledUse = this.#capacities.map(() => 0);
     this.#before = before;
     this.#outranks = outranks;
     this.#planCount = plan.count;

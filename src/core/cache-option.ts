@@ -14,11 +14,35 @@ const optionNames: Readonly<Record<keyof TaskCacheOption, true>> = {
 
 const plainCache: TaskCacheOption = Object.freeze({});
 
+/** What holds for tasks that say nothing. */
+export interface CacheDefaults {
+  /** Whether outputs of work whose code can be seen, or has a version, are cached without being asked for. */
+  readonly unasked: boolean;
+  readonly ttl?: Duration;
+}
+
+export const askedOnly: CacheDefaults = { unasked: false };
+
 /** How the task's output is cached, or `undefined` where it is not. */
-export function cacheOptionOf({ cache, version }: Task): TaskCacheOption | undefined {
-  if (cache === undefined || cache === false) return undefined;
+export function cacheOptionOf(task: Task, defaults: CacheDefaults): TaskCacheOption | undefined {
+  const { cache = defaults.unasked && showsItsCode(task), version } = task;
+  if (cache === false) return undefined;
+  const { ttl } = defaults;
   const option = cache === true ? plainCache : cache;
-  return version === undefined || option.version !== undefined ? option : { ...option, version };
+  if ((version === undefined || option.version !== undefined) && (ttl === undefined || option.ttl !== undefined))
+    return option;
+  return { ...(ttl === undefined ? {} : { ttl }), ...(version === undefined ? {} : { version }), ...option };
+}
+
+/** Whether something comes before the task's function: a cache is asked, or resources are taken. */
+export function isHandedOver({ cache, use, version }: Task, { unasked }: CacheDefaults): boolean {
+  return use !== undefined || (cache ?? (unasked && version !== undefined)) !== false;
+}
+
+/** Whether a change of the code would be seen. What a command does is more often an effect than a value, so it has to be asked for. */
+function showsItsCode({ run, version }: Task): boolean {
+  if (runsHere(run)) return version !== undefined;
+  return typeof run === "object" && (run.kind === "thread" || run.kind === "process" || run.kind === "code");
 }
 
 /** Reports everything that is wrong with the option. */

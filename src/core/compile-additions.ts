@@ -1,9 +1,11 @@
 /** Compiles tasks that are added to a run that has started, with the same checks as those that were there from the start. */
 import type { Task } from "../model/task.js";
 import { BatchKeys } from "./batch-keys.js";
+import { askedOnly, isHandedOver } from "./cache-option.js";
 import type { CompileSettings } from "./compile.js";
 import { DemandReader, type NamedLimits } from "./limits.js";
 import type { Adjacency, Demand, TaskDefinition } from "./plan.js";
+import { PoolResources } from "./pool-resources.js";
 import { ProblemList } from "./problem-list.js";
 import { checkTask, PolicyReader } from "./task-options.js";
 import { findCycles, remainingHops, reversed, topologicalOrder } from "./topology.js";
@@ -23,10 +25,11 @@ export class AdditionCompiler {
   readonly #demands: DemandReader;
   readonly #batches = new BatchKeys();
 
-  constructor(settings: CompileSettings & { readonly limits: NamedLimits }) {
+  /** @param pools those of the plan; an addition that uses another waits for it in its slot. */
+  constructor(settings: CompileSettings & { readonly limits: NamedLimits }, pools?: PoolResources) {
     this.#settings = settings;
-    this.#policies = new PolicyReader(settings.defaults);
-    this.#demands = new DemandReader(settings.limits);
+    this.#policies = new PolicyReader(settings.defaults, settings.caching);
+    this.#demands = new DemandReader(settings.limits, pools ?? noPools());
   }
 
   /**
@@ -49,7 +52,8 @@ export class AdditionCompiler {
     const within: number[][] = [];
     const definitions = tasks.map((task, place): TaskDefinition => {
       const report = (message: string): void => problems.add(`task ${task.id}`, message);
-      const simple = checkTask(task, this.#settings.refuse, problems);
+      const plain = checkTask(task, this.#settings.refuse, problems);
+      const simple = plain && !isHandedOver(task, this.#settings.caching ?? askedOnly);
       this.#batches.read(task, report);
       within[place] = [];
       const dependencies: number[] = [];
@@ -66,13 +70,21 @@ export class AdditionCompiler {
       }
       const policy = this.#policies.policies[simple ? 0 : this.#policies.read(task, report)]!;
       const demand =
-        this.#demands.demands[task.resources === undefined ? 0 : this.#demands.read(task.resources, report)]!;
+        this.#demands.demands[
+          task.resources === undefined && task.use === undefined ? 0 : this.#demands.read(task, report)
+        ]!;
       return { dependencies, priority: task.priority ?? 0, remainingPath: 0, policy, demand: group(demand) };
     });
     const paths = pathsWithin(tasks, within, problems);
     problems.throwIfAny();
     return definitions.map((definition, place) => ({ ...definition, remainingPath: paths[place]! }));
   }
+}
+
+function noPools(): PoolResources {
+  const pools = new PoolResources(0);
+  pools.freeze();
+  return pools;
 }
 
 function dependencyIds(task: Task): readonly string[] {

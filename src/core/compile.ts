@@ -6,10 +6,12 @@
  * id and one for each dependency; policies and demands are read only where a task has the option.
  */
 import type { Task } from "../model/task.js";
+import type { CacheDefaults } from "./cache-option.js";
 import { planOrder } from "./drive.js";
 import type { NamedLimits } from "./limits.js";
 import type { Adjacency, Plan } from "./plan.js";
 import type { Policy } from "./policy.js";
+import type { PoolResources } from "./pool-resources.js";
 import { describeId, ProblemList } from "./problem-list.js";
 import { DependencyReader } from "./read-dependencies.js";
 import { OptionReader } from "./read-options.js";
@@ -21,6 +23,8 @@ export interface CompileSettings {
   readonly limits: NamedLimits;
   /** The policy of a task that says nothing. */
   readonly defaults: Policy;
+  /** How tasks that say nothing are cached. Default: not. */
+  readonly caching?: CacheDefaults;
   /** Says why work of this kind (`"inline"` for a function) cannot be run here, or `undefined` where it can. */
   readonly refuse?: (kind: string) => string | undefined;
   /** Whether the kinds of the tasks are to be read, for observers that count. */
@@ -32,6 +36,8 @@ export interface CompiledGraph {
   readonly tasks: readonly Task[];
   /** Task numbers by id. */
   readonly numbers: TaskIndex;
+  /** The pools that tasks use. */
+  readonly pools: PoolResources;
   /** Where they were to be read. */
   readonly kinds: TaskKinds | undefined;
 }
@@ -68,11 +74,14 @@ export function compileGraph(tasks: readonly Task[], settings: CompileSettings):
     policies,
     demandOf,
     demands,
+    poolCapacities: options.pools.capacities,
   };
+  options.pools.freeze();
   return {
     plan: weight === undefined ? plan : planOrder(plan, settings.limits, weight),
     tasks,
     numbers: edges.numbers,
+    pools: options.pools,
     kinds,
   };
 }

@@ -1,8 +1,9 @@
 /** The resources that a run may use at once, by name, in whole units so that sums are exact. */
-import type { TaskResources } from "../model/task.js";
+import type { Task } from "../model/task.js";
 import { parseBytes } from "../model/units.js";
 import type { Demand, Limits } from "./plan.js";
 import { emptyDemand } from "./plan.js";
+import type { PoolResources } from "./pool-resources.js";
 
 /** Resource 0 is CPU in thousandths of a core, 1 is memory in bytes, the rest are custom, in thousandths. */
 export const cpuResource = 0;
@@ -50,16 +51,22 @@ function toThousandths(amount: number): number {
 export class DemandReader {
   readonly demands: Demand[] = [emptyDemand];
   readonly #limits: NamedLimits;
+  readonly #pools: PoolResources;
   readonly #known = new Map<string, number>([["", 0]]);
 
-  constructor(limits: NamedLimits) {
+  constructor(limits: NamedLimits, pools: PoolResources) {
     this.#limits = limits;
+    this.#pools = pools;
   }
 
   /** Index of the task's demand; `report` is told of every resource that is unknown, malformed or beyond the limits. */
-  read(resources: TaskResources, report: (message: string) => void): number {
-    const indexes: number[] = [];
-    const amounts: number[] = [];
+  read({ resources = {}, use }: Task, report: (message: string) => void): number {
+    if (typeof resources !== "object" || resources === null) {
+      report("resources: takes an object such as { cpu: 1 }");
+      return 0;
+    }
+    const indexes = use === undefined ? [] : this.#pools.of(use);
+    const amounts = indexes.map(() => 1);
     for (const [name, declared] of Object.entries(resources)) {
       if (declared === undefined) continue;
       const amount = this.#amountOf(name, declared, report);

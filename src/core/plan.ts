@@ -35,6 +35,8 @@ export interface Plan {
   readonly demandOf: Int32Array | undefined;
   /** Demand 0 is the empty one. */
   readonly demands: readonly Demand[];
+  /** Capacities of the pools that tasks use: resources beyond those of the limits. Default: none. */
+  readonly poolCapacities?: readonly number[];
 }
 
 /** One task that is added to a run that has started. */

@@ -1,10 +1,12 @@
 /** Reads the options of a graph's tasks into columns, each made only where some task has the option. */
 import type { Task } from "../model/task.js";
 import { BatchKeys } from "./batch-keys.js";
+import { askedOnly, isHandedOver } from "./cache-option.js";
 import type { CompileSettings } from "./compile.js";
 import { DemandReader } from "./limits.js";
 import type { Demand } from "./plan.js";
 import type { Policy } from "./policy.js";
+import { PoolResources } from "./pool-resources.js";
 import { describeId, type ProblemList } from "./problem-list.js";
 import { checkTask, PolicyReader, readDurationMs } from "./task-options.js";
 
@@ -12,6 +14,7 @@ export class OptionReader {
   priority: Int32Array | undefined;
   policyOf: Int32Array | undefined;
   demandOf: Int32Array | undefined;
+  readonly pools: PoolResources;
   readonly #count: number;
   readonly #settings: CompileSettings;
   readonly #problems: ProblemList;
@@ -25,8 +28,9 @@ export class OptionReader {
     this.#count = count;
     this.#settings = settings;
     this.#problems = problems;
-    this.#policies = new PolicyReader(settings.defaults);
-    this.#demands = new DemandReader(settings.limits);
+    this.pools = new PoolResources(settings.limits.names.length);
+    this.#policies = new PolicyReader(settings.defaults, settings.caching);
+    this.#demands = new DemandReader(settings.limits, this.pools);
   }
 
   get policies(): readonly Policy[] {
@@ -43,7 +47,8 @@ export class OptionReader {
   }
 
   read(number: number, task: Task): void {
-    if (checkTask(task, this.#settings.refuse, this.#problems)) return;
+    const simple = checkTask(task, this.#settings.refuse, this.#problems);
+    if (simple && !isHandedOver(task, this.#settings.caching ?? askedOnly)) return;
     if (typeof task !== "object" || task === null) return;
     const report = (message: string): void => this.#problems.add(`task ${describeId(task.id)}`, message);
     this.#batches.read(task, report);
@@ -61,7 +66,7 @@ export class OptionReader {
       this.policyOf ??= new Int32Array(this.#count);
       this.policyOf[number] = policy;
     }
-    const demand = task.resources === undefined ? 0 : this.#demands.read(task.resources, report);
+    const demand = task.resources === undefined && task.use === undefined ? 0 : this.#demands.read(task, report);
     if (demand !== 0) {
       this.demandOf ??= new Int32Array(this.#count);
       this.demandOf[number] = demand;

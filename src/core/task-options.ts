@@ -4,8 +4,9 @@ import { isParentFunction } from "../model/graph.js";
 import { nearestName } from "../model/nearest-name.js";
 import type { RetryPolicy, Task, TriggerRule } from "../model/task.js";
 import { type Duration, parseDurationMs } from "../model/units.js";
-import { checkCacheOption } from "./cache-option.js";
+import { askedOnly, type CacheDefaults, checkCacheOption, isHandedOver } from "./cache-option.js";
 import { type Policy, Trigger } from "./policy.js";
+import { checkUseOption } from "./use-option.js";
 
 type Report = (message: string) => void;
 
@@ -34,6 +35,7 @@ const knownOptions: Readonly<Record<keyof Task, boolean>> = {
   expectedDuration: true,
   sandbox: true,
   affinity: true,
+  use: true,
   cache: true,
 };
 
@@ -69,6 +71,7 @@ export function checkTask(
   if (task.inputs !== undefined && (typeof task.inputs !== "object" || task.inputs === null))
     problems.add(whereOf(task), "inputs: takes an object of task ids by name");
   if (!simple) checkPriority(task, problems);
+  if (task.use !== undefined) checkUseOption(task, (message) => problems.add(whereOf(task), message));
   if (task.affinity !== undefined) checkAffinity(task, problems);
   if (task.cache !== undefined) checkCacheOption(task, (message) => problems.add(whereOf(task), message));
   return simple;
@@ -106,10 +109,12 @@ function checkAffinity(task: Task, problems: { add(where: string, message: strin
 export class PolicyReader {
   readonly policies: Policy[];
   readonly #defaults: Policy;
+  readonly #caching: CacheDefaults;
   readonly #known = new Map<string, number>();
 
-  constructor(defaults: Policy) {
+  constructor(defaults: Policy, caching: CacheDefaults = askedOnly) {
     this.#defaults = defaults;
+    this.#caching = caching;
     this.policies = [defaults];
     this.#known.set(keyOf(defaults), 0);
   }
@@ -125,7 +130,7 @@ export class PolicyReader {
       totalTimeoutMs: readDurationMs("totalTimeout", task.totalTimeout, report, 1) ?? this.#defaults.totalTimeoutMs,
       trigger: trigger === undefined ? this.#defaults.trigger : readTrigger(trigger, report),
       conditional: when !== undefined,
-      reportsStart: typeof task.run !== "function" || (task.cache ?? false) !== false,
+      reportsStart: typeof task.run !== "function" || isHandedOver(task, this.#caching),
     };
     if (when !== undefined && typeof when !== "function") report("when: takes a function");
     const key = keyOf(policy);

@@ -12,7 +12,6 @@ import type { AttemptInterceptor } from "../port/interceptor.js";
 import type { JournalRequest, RunJournal } from "../port/journal.js";
 import type { LimitEnforcement, Runner } from "../port/runner.js";
 import type { ResolvedConfig } from "./config.js";
-import type { ExecutorFeatures } from "./features.js";
 
 /** What holds a limit of the attempts of one runner. */
 export interface RunnerEnforcement extends LimitEnforcement {
@@ -30,22 +29,16 @@ async function makeInterceptor(cache: ServingCache | TaskCacheOptions): Promise<
   return makeCachedAttempts(cache, async (work) => (await import("../runner/sandbox.js")).describeCode(work));
 }
 
-interface RunnerNeeds {
-  readonly config: ResolvedConfig;
-  readonly clock: Clock;
-  readonly features: ExecutorFeatures;
-}
-
-type MakeRunner = (needs: RunnerNeeds) => Promise<Runner>;
+type MakeRunner = (config: ResolvedConfig, clock: Clock) => Promise<Runner>;
 
 const makers: Readonly<Record<DescribedWork["kind"], MakeRunner>> = {
-  batch: async ({ features: { batchSize, gather }, clock }) =>
+  batch: async ({ features: { batchSize, gather } }, clock) =>
     new (await import("../optimize/batch/batch-runner.js")).BatchRunner({ batchSize, gather, clock }),
-  thread: async (needs) => new (await import("../runner/thread/thread-runner.js")).ThreadRunner(workersOf(needs)),
-  process: async (needs) => new (await import("../runner/process/process-runner.js")).ProcessRunner(workersOf(needs)),
+  thread: async (config) => new (await import("../runner/thread/thread-runner.js")).ThreadRunner(workersOf(config)),
+  process: async (config) => new (await import("../runner/process/process-runner.js")).ProcessRunner(workersOf(config)),
   command: async () => new (await import("../runner/command/command-runner.js")).CommandRunner(),
-  code: async ({ config, features: { keepWarm } }) =>
-    new (await import("../runner/sandbox.js")).SandboxRunner({ maxConcurrent: config.limits.slots, keepWarm }),
+  code: async ({ limits, features: { keepWarm } }) =>
+    new (await import("../runner/sandbox.js")).SandboxRunner({ maxConcurrent: limits.slots, keepWarm }),
 };
 
 /** The runner of a kind whose attempts are carried out on other machines. */
@@ -59,22 +52,22 @@ function remoteRunner(kind: DescribedWork["kind"], backend: OpenBackend): Runner
   };
 }
 
-function workersOf({ config: { maxWorkers }, features: { keepWarm } }: RunnerNeeds) {
+function workersOf({ maxWorkers, features: { keepWarm } }: ResolvedConfig) {
   return { maxWorkers, minWorkers: keepWarm ? maxWorkers : 0 };
 }
 
 export class RunnerSet {
   readonly #config: ResolvedConfig;
-  readonly #needs: RunnerNeeds;
+  readonly #clock: Clock;
   #backend: Promise<OpenBackend> | undefined;
   #openBackend: OpenBackend | undefined;
   readonly #loading = new Map<string, Promise<Runner>>();
   readonly #runners = new Map<string, Runner>();
   #interceptor: AttemptInterceptor | Promise<AttemptInterceptor> | undefined;
 
-  constructor(config: ResolvedConfig, clock: Clock, features: ExecutorFeatures) {
+  constructor(config: ResolvedConfig, clock: Clock) {
     this.#config = config;
-    this.#needs = { config, clock, features };
+    this.#clock = clock;
   }
 
   /** Why work of this kind cannot be run, or `undefined` where it can. */
@@ -101,7 +94,7 @@ export class RunnerSet {
 
   /** Starts what will carry out these tasks, where that is to be kept warm; a failure is told by the attempts that need it. */
   prestart(tasks: readonly Task[]): void {
-    if (!this.#needs.features.keepWarm) return;
+    if (!this.#config.features.keepWarm) return;
     for (const { run } of tasks)
       if (typeof run === "object" && run.kind !== "deferred") void Promise.resolve(this.get(run.kind)).catch(() => {});
   }
@@ -135,7 +128,7 @@ export class RunnerSet {
 
   async #make(kind: DescribedWork["kind"]): Promise<Runner> {
     const { backend } = this.#config;
-    if (backend === undefined || !backend.kinds.includes(kind)) return makers[kind](this.#needs);
+    if (backend === undefined || !backend.kinds.includes(kind)) return makers[kind](this.#config, this.#clock);
     this.#backend ??= backend.open();
     this.#openBackend = await this.#backend;
     return remoteRunner(kind, this.#openBackend);

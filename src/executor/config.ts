@@ -13,6 +13,7 @@ import type { Duration, Size } from "../model/units.js";
 import type { Backend } from "../port/backend.js";
 import type { ServingCache } from "../port/cache-store.js";
 import type { Observer } from "../port/observer.js";
+import { type ExecutorFeatures, plainFeatures } from "./features.js";
 
 /** How tasks are carried out. */
 export const ExecutionMode = {
@@ -83,6 +84,7 @@ export interface ResolvedConfig {
   readonly observers: readonly Observer[];
   readonly sandbox: SandboxConfig | undefined;
   readonly cache: ServingCache | TaskCacheOptions | false;
+  readonly features: ExecutorFeatures;
   readonly signal: AbortSignal | undefined;
   readonly backend: Backend | undefined;
 }
@@ -103,7 +105,7 @@ export const executionOptionNames = [
 ] as const satisfies readonly (keyof ExecutionConfig)[];
 
 /** @throws InvalidOptionError with everything that is wrong. */
-export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
+export function resolveConfig(config: ExecutionConfig, features: ExecutorFeatures = plainFeatures): ResolvedConfig {
   const check = new Checker();
   if (!check.object("", config, executionOptionNames)) check.finish();
   const cores = availableParallelism();
@@ -125,6 +127,7 @@ export function resolveConfig(config: ExecutionConfig): ResolvedConfig {
     observers: readObservers(check, config.monitor),
     sandbox: config.sandbox,
     cache: readCache(check, config.cache),
+    features,
     signal: config.signal,
     backend: config.backend,
   };

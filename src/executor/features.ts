@@ -1,4 +1,5 @@
 /** What an executor does beyond running tasks, where somebody asks for it. */
+import { askedOnly, type CacheDefaults } from "../core/cache-option.js";
 import { defaultBatchSize } from "../model/batch.js";
 
 export interface ExecutorFeatures {
@@ -8,7 +9,13 @@ export interface ExecutorFeatures {
   readonly gather: boolean;
   /** Whether workers of the kinds that a run names are started with the run, and kept until the executor is closed. */
   readonly keepWarm: boolean;
+  readonly caching: CacheDefaults;
 }
 
 /** Of an executor of which nothing is asked. */
-export const plainFeatures: ExecutorFeatures = { batchSize: defaultBatchSize, gather: true, keepWarm: false };
+export const plainFeatures: ExecutorFeatures = {
+  batchSize: defaultBatchSize,
+  gather: true,
+  keepWarm: false,
+  caching: askedOnly,
+};

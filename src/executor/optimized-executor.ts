@@ -4,6 +4,7 @@ import { defaultBatchSize } from "../model/batch.js";
 import { Checker } from "../model/check.js";
 import type { TaskGraph } from "../model/graph.js";
 import type { Task } from "../model/task.js";
+import type { Duration } from "../model/units.js";
 import { type ExecutionConfig, executionOptionNames } from "./config.js";
 import type { ExecutorFeatures } from "./features.js";
 import type { RunResults } from "./outcomes.js";
@@ -11,6 +12,15 @@ import { type ExecutorWorld, ParallelExecutor } from "./parallel-executor.js";
 import type { RunOptions } from "./run-options.js";
 
 export interface OptimizedConfig extends ExecutionConfig {
+  /**
+   * Whether outputs are kept and given again where nothing that they depend on has changed. Then tasks need not ask for it
+   * (`cache`) where a change of their code would be seen: in threads, processes and sandboxes, and in functions and batches that
+   * have a `version`. Commands are cached only where they ask, and nothing that says `cache: false`. `false`: nothing is
+   * cached. Default `true`.
+   */
+  readonly enableCaching?: boolean;
+  /** How long an output is given again, where the task does not say; `Infinity` is for ever. Default: as long as `cache` says. */
+  readonly cacheTtl?: Duration;
   /** Whether tasks of one `batch()` are gathered into calls; with `false` each is a call of its own. Tasks of other work are never batched. Default `true`. */
   readonly enableBatching?: boolean;
   /** Most items of a call whose batch names no `batchSize`; from 1. Default 10. */
@@ -22,7 +32,7 @@ export interface OptimizedConfig extends ExecutionConfig {
   readonly resourcePooling?: boolean;
 }
 
-const ownNames = ["enableBatching", "batchSize", "resourcePooling"] as const;
+const ownNames = ["enableCaching", "cacheTtl", "enableBatching", "batchSize", "resourcePooling"] as const;
 
 /**
  * A `ParallelExecutor` that does nothing twice, does together what can be, and keeps warm what is slow to start.
@@ -51,13 +61,17 @@ export class OptimizedExecutor extends ParallelExecutor {
 function readConfig(config: OptimizedConfig): { features: ExecutorFeatures; execution: ExecutionConfig } {
   const check = new Checker();
   if (!check.object("", config, [...ownNames, ...executionOptionNames])) check.finish();
-  const { enableBatching, batchSize, resourcePooling, ...execution } = config;
+  const { enableCaching, cacheTtl, enableBatching, batchSize, resourcePooling, ...given } = config;
+  const unasked = check.boolean("enableCaching", enableCaching, true);
+  if (cacheTtl !== Number.POSITIVE_INFINITY) check.durationMs("cacheTtl", cacheTtl, 0);
   const features = {
+    caching: { unasked, ...(cacheTtl === undefined ? undefined : { ttl: cacheTtl }) },
     gather: check.boolean("enableBatching", enableBatching, true),
     batchSize: check.number("batchSize", batchSize, { minimum: 1, maximum: 1e6, integer: true }, defaultBatchSize),
     keepWarm: check.boolean("resourcePooling", resourcePooling, true),
   };
   check.finish();
+  const execution = unasked ? given : { ...given, cache: false as const };
   const named = config.maxConcurrentTasks !== undefined || config.backend !== undefined;
   return { features, execution: named ? execution : { ...execution, maxConcurrentTasks: slotsFor(features) } };
 }

@@ -47,9 +47,9 @@ export class ParallelExecutor implements AsyncDisposable {
 
   /** @throws InvalidOptionError with everything that is wrong with the configuration. */
   constructor(config: ExecutionConfig = {}, world: ExecutorWorld = {}, features: ExecutorFeatures = plainFeatures) {
-    this.#config = resolveConfig(config);
+    this.#config = resolveConfig(config, features);
     this.#clock = world.clock ?? systemClock;
-    this.#runners = new RunnerSet(this.#config, this.#clock, features);
+    this.#runners = new RunnerSet(this.#config, this.#clock);
     this.#random = world.random ?? Math.random;
   }
 
@@ -76,7 +76,7 @@ export class ParallelExecutor implements AsyncDisposable {
       id: options.runId ?? randomUUID(),
       graphName: graph instanceof TaskGraph ? graph.name : "tasks",
       graph: compiled,
-      additions: new AdditionCompiler(settings),
+      additions: new AdditionCompiler(settings, compiled.pools),
       config,
       runners: this.#runners,
       clock: this.#clock,
@@ -129,9 +129,10 @@ export class ParallelExecutor implements AsyncDisposable {
     return this.#results(stream);
   }
 
-  #settingsOf({ limits, defaults, observers }: ResolvedConfig): CompileSettings {
+  #settingsOf({ limits, defaults, observers, features }: ResolvedConfig): CompileSettings {
+    const { caching } = features;
     const readKinds = observers.some((observer) => observer.tally !== undefined);
-    return { limits, defaults, refuse: (kind) => this.#runners.refuse(kind), readKinds };
+    return { limits, defaults, caching, refuse: (kind) => this.#runners.refuse(kind), readKinds };
   }
 
   async *#results(stream: TaskStream): AsyncGenerator<ExecutionResult, undefined, undefined> {

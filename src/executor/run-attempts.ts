@@ -1,5 +1,5 @@
 /** The attempts of a run: starts them where their work belongs, aborts them, and tells the scheduler how they end. */
-import { cacheOptionOf } from "../core/cache-option.js";
+import { cacheOptionOf, isHandedOver } from "../core/cache-option.js";
 import { cpuResource, describeAmounts, memoryResource } from "../core/limits.js";
 import type { Demand } from "../core/plan.js";
 import { isEnd } from "../core/task-state.js";
@@ -19,7 +19,8 @@ import {
   type RunnerSource,
   reasonOf,
 } from "./described-attempts.js";
-import { InlineAttempts, type InlineListener } from "./inline-attempts.js";
+import { InlineAttempts, type InlineContext, type InlineListener } from "./inline-attempts.js";
+import { inlineWork } from "./inline-work.js";
 import { timeoutMessage } from "./outcomes.js";
 import type { RunFamily } from "./run-family.js";
 import type { RunState } from "./run-state.js";
@@ -41,11 +42,11 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   }
 
   start(task: number, attempt: number): void {
-    const { run, cache } = this.#run.tasks[task]!;
+    const { run } = this.#run.tasks[task]!;
     const { reporter } = this.#run;
     if (reporter.observed) reporter.attemptHanded(task);
-    if (typeof run !== "function" || isCached(cache)) {
-      this.#startDescribed(task, attempt, typeof run === "function" ? this.#inlineWork(task, run) : run);
+    if (typeof run !== "function" || this.#isHandedOver(task)) {
+      this.#startDescribed(task, attempt, typeof run === "function" ? this.#inlineWork(task) : run);
       return;
     }
     if (reporter.observed) reporter.inlineStarted(task, attempt);
@@ -62,11 +63,14 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   abort(task: number, attempt: number, because: "timeout" | "cancelled"): void {
     const error = because === "timeout" ? this.#timedOut(task) : this.#cancelled(task);
     this.#family.abandon(task, error);
-    const { run, cache } = this.#run.tasks[task]!;
-    if (typeof run === "function" && !isCached(cache)) {
+    if (typeof this.#run.tasks[task]!.run === "function" && !this.#isHandedOver(task)) {
       this.#inline.abandon(task, error);
       this.describedStopped(task, attempt);
     } else this.#described.abort(task, error);
+  }
+
+  #isHandedOver(task: number): boolean {
+    return isHandedOver(this.#run.tasks[task]!, this.#run.config.features.caching);
   }
 
   /** Asks the task's condition. */
@@ -115,32 +119,17 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
 
   #handover(task: number, work: DescribedWork | DeferredWork | InlineWork): Handover | Promise<Handover> {
     const inputs = this.#inputsOf(task);
-    const option = cacheOptionOf(this.#run.tasks[task]!);
+    const option = cacheOptionOf(this.#run.tasks[task]!, this.#run.config.features.caching);
     const cache = option === undefined ? undefined : { cache: option };
     if (work.kind === "inline") return { work, inputs, ...cache };
     if (work.kind !== "deferred") return { work: this.#withSandbox(task, work), inputs, ...cache };
     return this.#resolveDeferred(task, work, inputs).then((handover) => ({ ...handover, ...cache }));
   }
 
-  /** A function that may go on for others when the attempt that began it has ended. */
-  #inlineWork(task: number, run: Task["run"] & TaskFunction): InlineWork {
-    return {
-      kind: "inline",
-      start: ({ attempt, inputs }, listener) => {
-        const context = new InlineTaskContext(this, task, attempt);
-        listener.started("inline");
-        new Promise((resolve) => resolve(run(inputs, context))).then(
-          (output) => listener.succeeded(output),
-          (thrown) => listener.failed({ error: asError(thrown), reason: reasonOf(thrown) }),
-        );
-        return {
-          abort(reason) {
-            context.abort(reason);
-            listener.stopped();
-          },
-        };
-      },
-    };
+  #inlineWork(task: number): InlineWork {
+    const { run, use, priority = 0 } = this.#run.tasks[task]!;
+    const context = (attempt: number): InlineContext => new InlineTaskContext(this, task, attempt);
+    return inlineWork({ run: run as TaskFunction, use, priority, context });
   }
 
   async #resolveDeferred(task: number, work: DeferredWork, inputs: Inputs): Promise<Handover> {
@@ -244,6 +233,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
   }
 
   describedLost(task: number, attempt: number, error: Error): void {
+    this.#run.batches?.ended(task);
     if (!this.#isCurrent(task, attempt)) return;
     this.#run.outcomes.errors.set(task, { error, reason: { kind: "worker-lost" } });
     this.#run.send({ type: "attempt-lost", at: this.#run.clock.now(), task, attempt, random: this.#run.random() });
@@ -315,10 +305,6 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       throw new OrchestratorError("TASK_CANCELLED", `task "${this.idOf(task)}" has ended and cannot add tasks`);
     return this.#family.spawn(task, tasks, options);
   }
-}
-
-function isCached(cache: Task["cache"]): boolean {
-  return cache !== undefined && cache !== false;
 }
 
 function amountOf(demand: Demand, resource: number, scale: number): number | undefined {

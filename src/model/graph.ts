@@ -4,6 +4,7 @@
  */
 import type { TaskContext } from "./context.js";
 import { InvalidOptionError, OrchestratorError } from "./error.js";
+import type { ResourceSources, ResourceValues } from "./pool.js";
 import type { ExecutionResult } from "./result.js";
 import type { Task, TaskOptions } from "./task.js";
 import type { Inputs, Work } from "./work.js";
@@ -26,11 +27,14 @@ export type InputValues<In extends InputMap> = {
 };
 
 /** `TaskOptions`, with handles as well as ids in `dependsOn`. */
-export interface GraphTaskOptions extends Omit<TaskOptions, "dependsOn"> {
+export interface GraphTaskOptions<Use extends ResourceSources = ResourceSources>
+  extends Omit<TaskOptions, "dependsOn" | "use"> {
   readonly dependsOn?: readonly (string | TaskHandle)[];
+  /** Resources that the task's function is given as inputs of these names, typed by their pools. See `TaskOptions.use`. */
+  readonly use?: Use;
 }
 
-export interface ForEachOptions extends GraphTaskOptions {
+export interface ForEachOptions<Use extends ResourceSources = ResourceSources> extends GraphTaskOptions<Use> {
   /** Most items that run at once. Default: the executor's limits alone. */
   readonly concurrency?: number;
 }
@@ -52,7 +56,16 @@ type ForEachInputs<In extends { readonly items: unknown }> = Omit<InputValues<In
 type LoopInputs<In extends InputMap> = InputValues<In> & { readonly iteration: number; readonly previous: unknown };
 
 /** Options that concern the attempts of each item or iteration, rather than the task as a whole. */
-const attemptOptions = ["retries", "timeout", "resources", "sandbox", "affinity", "expectedDuration", "cache"] as const;
+const attemptOptions = [
+  "retries",
+  "timeout",
+  "resources",
+  "sandbox",
+  "affinity",
+  "use",
+  "expectedDuration",
+  "cache",
+] as const;
 
 /**
  * A graph of tasks.
@@ -80,17 +93,17 @@ export class TaskGraph {
   }
 
   /** Adds a task without inputs. */
-  task<Output>(
+  task<Output, Use extends ResourceSources = Record<never, never>>(
     id: string,
-    work: Work<Record<never, never>, Output>,
-    options?: GraphTaskOptions,
+    work: Work<ResourceValues<NoInfer<Use>>, Output>,
+    options?: GraphTaskOptions<Use>,
   ): TaskHandle<Awaited<Output>>;
   /** Adds a task whose inputs are outputs of other tasks and constants. */
-  task<const In extends InputMap, Output>(
+  task<const In extends InputMap, Output, Use extends ResourceSources = Record<never, never>>(
     id: string,
     inputs: In,
-    work: Work<InputValues<In>, Output>,
-    options?: GraphTaskOptions,
+    work: Work<InputValues<In> & ResourceValues<NoInfer<Use>>, Output>,
+    options?: GraphTaskOptions<Use>,
   ): TaskHandle<Awaited<Output>>;
   task(id: string, ...rest: readonly unknown[]): TaskHandle {
     const [inputs, work, options] = isWork(rest[1]) ? [rest[0] as InputMap, rest[1], rest[2]] : [{}, rest[0], rest[1]];
@@ -103,11 +116,11 @@ export class TaskGraph {
    * list is known; `retries`, `timeout`, `resources` and `sandbox` are each item's. If any fails, the task fails
    * (`CHILD_TASK_FAILED`) after all have ended.
    */
-  forEach<const In extends { readonly items: unknown }, Output>(
+  forEach<const In extends { readonly items: unknown }, Output, Use extends ResourceSources = Record<never, never>>(
     id: string,
     inputs: In,
-    work: Work<ForEachInputs<In>, Output>,
-    options: ForEachOptions = {},
+    work: Work<ForEachInputs<In> & ResourceValues<NoInfer<Use>>, Output>,
+    options: ForEachOptions<Use> = {},
   ): TaskHandle<Awaited<Output>[]> {
     const { concurrency, ...taskOptions } = options;
     const [own, each] = splitOptions(taskOptions);

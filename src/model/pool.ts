@@ -23,6 +23,8 @@ export interface AcquireOptions {
 /** Anything that gives resources for a while: a `ResourcePool`, or one of your own. */
 export interface ResourceSource<out Resource> {
   readonly name: string;
+  /** Most leases at once, where that is known: a run starts no more tasks than that at once which use it. */
+  readonly max?: number;
   acquire(options?: AcquireOptions): Promise<Lease<Resource>>;
 }
 

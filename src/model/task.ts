@@ -1,5 +1,6 @@
 /** A task as a caller writes it. `graph.ts` validates tasks and `core/plan.ts` compiles them. */
 import type { TaskContext } from "./context.js";
+import type { ResourceSources } from "./pool.js";
 import type { ExecutionResult } from "./result.js";
 import type { SandboxConfig } from "./sandbox.js";
 import type { Duration, Size } from "./units.js";
@@ -96,6 +97,11 @@ export interface TaskOptions {
    * that last served the same key is preferred. 1 to 500 characters.
    */
   readonly affinity?: string;
+  /**
+   * Resources that the task's function is given as inputs of these names, each from a pool. They are taken before the attempt's
+   * clock starts and given back at its end; one that a timed-out or cancelled attempt held is destroyed.
+   */
+  readonly use?: ResourceSources;
   /** How long the task is thought to run. Tasks on the longest remaining path start first. */
   readonly expectedDuration?: Duration;
   /** Takes the output from the executor's cache, where nothing that it depends on has changed. Default `false`. */

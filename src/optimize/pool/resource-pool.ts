@@ -71,6 +71,8 @@ const longestRefillMs = 60_000;
  */
 export class ResourcePool<Resource> implements ResourceSource<Resource>, AsyncDisposable {
   readonly name: string;
+  /** Most resources at once. */
+  readonly max: number;
   readonly #maker: ResourceMaker<Resource>;
   readonly #onWarning: (warning: PoolWarning) => void;
   readonly #checked: CheckedPool;
@@ -93,6 +95,7 @@ export class ResourcePool<Resource> implements ResourceSource<Resource>, AsyncDi
     this.#checked = checkResourcePool(options);
     this.#onWarning = options.onWarning ?? emitWarning;
     this.name = this.#checked.name;
+    this.max = this.#checked.max;
     this.#clock = world.clock ?? realClock;
     this.#upkeepClock = world.clock ?? upkeepClock;
     this.#maker = new ResourceMaker(options, this.#checked, this.#clock, (error) => {
