@@ -51,6 +51,10 @@ describe("examples/programs", () => {
     expect(printed).toContain("settle 2\n");
   });
 
+  test("optimized", async () => {
+    expect(await run("optimized")).toBe("WORD 24 fac31cf9\n25 words in 3 calls\nagain: 3 calls, 26 from the cache\n");
+  });
+
   test("monitored", async () => {
     const printed = await run("monitored");
     expect(printed).toMatch(/^0\.\d+ 0\.9 \{/);

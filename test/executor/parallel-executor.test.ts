@@ -561,7 +561,7 @@ describe("bad input starts nothing", () => {
           "task x: run: takes a function, or work made by worker(), subprocess(), command(), code(), batch() or deferred()",
           "task x: timeout: "soon" has no known unit; takes seconds as a number, or a string such as "250ms", "30s", "5m", "1h"",
           "task x: trigger: takes one of all-succeeded, all-done, any-failed, got "never"",
-          "task x: unknown option "prio"; known: id, run, dependsOn, inputs, with, name, version, priority, retries, timeout, totalTimeout, resources, trigger, when, expectedDuration, sandbox, affinity, cache",
+          "task x: unknown option "prio"; known: id, run, dependsOn, inputs, with, name, version, priority, retries, timeout, totalTimeout, resources, trigger, when, expectedDuration, sandbox, affinity, use, cache",
         ]
       `);
     }
