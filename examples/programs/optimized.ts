@@ -2,10 +2,14 @@
 import { batch, OptimizedExecutor, type Task, worker } from "orchestrator-executor";
 
 let calls = 0;
-const translate = batch("translate", (items: readonly { readonly word: string }[]) => {
-  calls++;
-  return items.map(({ word }) => word.toUpperCase());
-});
+const translate = batch(
+  "translate",
+  (items: readonly { readonly word: string }[]) => {
+    calls++;
+    return items.map(({ word }) => word.toUpperCase());
+  },
+  { maxWait: "1s" },
+);
 
 const words = Array.from({ length: 25 }, (_, index) => `word ${index}`);
 const module = new URL("./optimized-tasks.js", import.meta.url);
