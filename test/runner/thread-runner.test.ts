@@ -176,7 +176,9 @@ describe("modules that do not load", () => {
   });
 
   it("says what to do about TypeScript that this Node does not load", async () => {
-    const failure = await failureOf(attempt(makeRunner(), worker(new URL("./fixtures/typed.ts", import.meta.url), "x")));
+    const failure = await failureOf(
+      attempt(makeRunner(), worker(new URL("./fixtures/typed.ts", import.meta.url), "x")),
+    );
     if (process.versions.node.startsWith("20.")) expect(failure.error.message).toContain("--import tsx");
     else expect(failure.error.message).toContain('has no export "x"');
   });
