@@ -18,7 +18,7 @@ export interface Measurement {
 const [watcher, shapeName, sizeText] = process.argv.slice(2);
 const size = Number(sizeText);
 const shape = makeShape(shapeName as ShapeName, size);
-const tasks = watcher === "names" ? makeTasks(shape).map((task) => ({ ...task, name: "noop" })) : makeTasks(shape);
+const tasks = makeTasks(shape);
 
 const monitor = new ExecutionMonitor();
 let events = 0;
@@ -26,7 +26,6 @@ const counting: Observer = { observe: () => void events++ };
 const watched: Record<string, { monitor?: Observer }> = {
   none: {},
   monitor: { monitor },
-  names: { monitor },
   events: { monitor: counting },
 };
 const config = watched[watcher!];

@@ -66,6 +66,11 @@ export class Admission {
     return this.#classes.length === 1;
   }
 
+  /** Tasks that wait for the limits with an attempt that is still to start: `ready` without those that want to run on. */
+  get unstarted(): number {
+    return this.#classes.reduce((count, { queue }) => count - queue.resuming, this.#ready);
+  }
+
   get ready(): number {
     return this.#ready;
   }

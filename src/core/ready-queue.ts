@@ -33,6 +33,11 @@ export class ReadyQueue {
     return this.#ranked.size + this.#added.size + this.#resuming.length;
   }
 
+  /** Tasks that want to run on. */
+  get resuming(): number {
+    return this.#resuming.length;
+  }
+
   push(task: number): void {
     if (task < this.#planCount) this.#ranked.add(this.#ranks[task]!);
     else this.#added.push(task);

@@ -3,9 +3,7 @@
  * scheduler's columns in one loop, in which the processor fetches many rows at a time, instead of one for each call.
  */
 import type { TaskTable } from "../core/task-table.js";
-import type { FunctionBatch, RunTally } from "../port/observer.js";
-
-const most = 2048;
+import { type FunctionBatch, mostFunctions, type RunTally } from "../port/observer.js";
 
 export class FunctionLog implements FunctionBatch {
   entries = new Int32Array(0);
@@ -14,7 +12,7 @@ export class FunctionLog implements FunctionBatch {
   readonly #table: TaskTable;
   readonly #tallies: readonly RunTally[];
   readonly #threw: (thrown: unknown) => void;
-  #most = most;
+  #most = mostFunctions;
 
   constructor(
     table: TaskTable,
@@ -41,7 +39,7 @@ export class FunctionLog implements FunctionBatch {
   }
 
   push(entry: number): void {
-    if (this.entries.length === 0) this.entries = new Int32Array(most);
+    if (this.entries.length === 0) this.entries = new Int32Array(mostFunctions);
     this.entries[this.count++] = entry;
     if (this.count >= this.#most) this.flush();
   }
@@ -60,6 +58,6 @@ export class FunctionLog implements FunctionBatch {
 
   tellAtOnce(atOnce: boolean): void {
     this.flush();
-    this.#most = atOnce ? 1 : most;
+    this.#most = atOnce ? 1 : mostFunctions;
   }
 }

@@ -30,6 +30,8 @@ export interface ReporterParts {
 }
 
 export class RunReporter {
+  /** Whether anybody is told anything. */
+  observed = false;
   readonly #parts: ReporterParts;
   readonly #events: RunEvents;
   readonly #tallies: RunTallies;
@@ -51,11 +53,6 @@ export class RunReporter {
     });
   }
 
-  /** Whether anybody is told anything. */
-  get observed(): boolean {
-    return this.#events.observed || this.#tallies.any;
-  }
-
   /** Adds an observer: it is told of all that happens from now on, or from the start of the run where that is still to come. */
   add(observer: Observer): void {
     if (!this.#started) this.#waiting.push(observer);
@@ -66,6 +63,7 @@ export class RunReporter {
     const place = this.#waiting.indexOf(observer);
     if (place >= 0) this.#waiting.splice(place, 1);
     this.#events.remove(observer);
+    this.#lookWhoWatches();
   }
 
   /** The kind of a task, for statistics. */
@@ -285,6 +283,7 @@ export class RunReporter {
       scheduler.tellsSuccess = "effect";
       scheduler.tellsReady = true;
       this.#events.add(observer);
+      this.#lookWhoWatches();
       return;
     }
     if (scheduler.tellsSuccess === "nothing") scheduler.tellsSuccess = "number";
@@ -295,6 +294,11 @@ export class RunReporter {
     } catch (thrown) {
       this.#events.warn("its tally", thrown);
     }
+    this.#lookWhoWatches();
+  }
+
+  #lookWhoWatches(): void {
+    this.observed = this.#events.observed || this.#tallies.any;
   }
 
   #talliedRun(): TalliedRun {
@@ -309,7 +313,7 @@ export class RunReporter {
         return tasks.length;
       },
       get ready() {
-        return scheduler.admission.ready;
+        return scheduler.admission.unstarted;
       },
       flush: () => tallies.flush(),
       tellAtOnce: (atOnce) => tallies.tellAtOnce(atOnce),

@@ -32,6 +32,8 @@ export class RunTallies {
   /** Attempts that runners carry out and that have begun: functions begin when they are started. */
   readonly #begun = new Set<number>();
   readonly #suspended = new Set<number>();
+  /** What attempts hold besides their slot: the scheduler has forgotten it when an added task's end is told. */
+  readonly #held = new Map<number, HeldAmounts>();
   readonly #functions: FunctionLog;
   #atOnce = 0;
   #knownKinds: TaskKinds | undefined;
@@ -61,8 +63,12 @@ export class RunTallies {
         if (!outcomes.hasBegun(task)) continue;
         this.#begun.add(task);
       }
-      if (scheduler.holds(task)) tally.took(this.#heldBy(task), outcomes.workerOf(task), startedAt[task]!);
-      else this.#suspended.add(task);
+      const held = this.#heldBy(task);
+      if (!scheduler.holds(task)) this.#suspended.add(task);
+      else {
+        if (held !== undefined) this.#held.set(task, held);
+        tally.took(held, outcomes.workerOf(task), startedAt[task]!);
+      }
     }
   }
 
@@ -161,6 +167,7 @@ export class RunTallies {
 
   #took(task: number, workerId: string, at: number): void {
     const held = this.#heldBy(task);
+    if (held !== undefined) this.#held.set(task, held);
     this.flush();
     for (const tally of this.#tallies) {
       try {
@@ -172,7 +179,8 @@ export class RunTallies {
   }
 
   #gave(task: number, at: number): void {
-    const held = this.#heldBy(task);
+    const held = this.#held.size === 0 ? undefined : this.#held.get(task);
+    if (held !== undefined) this.#held.delete(task);
     const workerId = this.#parts.outcomes.workerOf(task);
     this.flush();
     for (const tally of this.#tallies) {

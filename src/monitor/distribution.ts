@@ -61,6 +61,24 @@ export class DurationHistogram {
     else this.#countIn(Math.min(bin, lastBin));
   }
 
+  /** Records the first `count` of the values. */
+  recordAll(values: Float64Array, count: number): void {
+    let sum = 0;
+    let max = this.#max;
+    for (let place = 0; place < count; place++) {
+      const seconds = values[place]!;
+      sum += seconds;
+      if (seconds > max) max = seconds;
+      scratch[0] = seconds;
+      const bin = (words[highWord]! >>> 14) - firstBin;
+      if (bin < 0 || seconds <= 0) this.#zeros++;
+      else this.#countIn(Math.min(bin, lastBin));
+    }
+    this.#count += count;
+    this.#sum += sum;
+    this.#max = max;
+  }
+
   /** Adds all that another one has recorded. */
   add(other: DurationHistogram): void {
     if (other.#count === 0) return;

@@ -79,12 +79,12 @@ export class Figures {
     if (queuedTime >= 0) this.queuedTime.record(queuedTime);
   }
 
-  /** What is counted of a function's attempt and task at their end, where there is nothing else to tell. */
-  functionSucceeded(executionTime: number, queuedTime: number): void {
-    this.counts[count.attempts]!++;
-    this.counts[count.succeeded]!++;
-    this.executionTime.record(executionTime);
-    this.queuedTime.record(queuedTime);
+  /** Functions that succeeded and of which there is nothing else to tell: their times are the first `successes` of each. */
+  functionsSucceeded(executionTimes: Float64Array, queuedTimes: Float64Array, successes: number): void {
+    this.counts[count.attempts]! += successes;
+    this.counts[count.succeeded]! += successes;
+    this.executionTime.recordAll(executionTimes, successes);
+    this.queuedTime.recordAll(queuedTimes, successes);
   }
 
   add(other: Figures): void {

@@ -2,9 +2,14 @@
 import type { AttemptEndedEvent } from "../model/event.js";
 import type { TaskStatus } from "../model/result.js";
 import type { AttemptEndDetails, FunctionBatch, HeldAmounts, RunTally } from "../port/observer.js";
+import { mostFunctions } from "../port/observer.js";
 import type { Figures } from "./figures.js";
 import type { Ledger, WatchedRun } from "./ledger.js";
 import type { FiguresOverTime } from "./windows.js";
+
+/** As long as the longest batch that is told. */
+const executed = new Float64Array(mostFunctions);
+const queued = new Float64Array(mostFunctions);
 
 export class LedgerTally implements RunTally, WatchedRun {
   readonly run: WatchedRun["run"];
@@ -51,24 +56,43 @@ export class LedgerTally implements RunTally, WatchedRun {
   }
 
   functions(batch: FunctionBatch): void {
+    for (let place = 0; place < batch.count; ) place = this.#countAlike(batch, place);
+  }
+
+  /**
+   * Counts what comes from `from` on as long as it is of one kind and in one stretch of time; gives where that ends. What it
+   * finds is recorded by the column: numbers that are handed from call to call would each be put into an object.
+   */
+  #countAlike(batch: FunctionBatch, from: number): number {
     const { entries, count, readyAt, startedAt, endedAt } = batch;
-    const { slots } = this.#ledger;
-    for (let place = 0; place < count; place++) {
+    const ledger = this.#ledger;
+    let kind = -1;
+    let successes = 0;
+    let last = 0;
+    let place = from;
+    for (; place < count; place++) {
       const entry = entries[place]!;
       if (entry < 0) {
-        this.running++;
-        slots.change(1, startedAt[~entry]!);
+        ledger.slots.step(1, startedAt, ~entry);
         continue;
       }
-      const [start, end] = [startedAt[entry]!, endedAt[entry]!];
-      this.running--;
-      this.ended++;
-      slots.change(-1, end);
-      this.#figuresAt(batch.kindOf(entry), end).functionSucceeded(
-        (end - start) / 1000,
-        (start - readyAt[entry]!) / 1000,
-      );
+      const entryKind = batch.kindOf(entry);
+      const end = endedAt[entry]!;
+      if (kind < 0) {
+        kind = entryKind;
+        ledger.reach(end);
+      } else if (entryKind !== kind || end >= ledger.time.until) break;
+      const start = startedAt[entry]!;
+      executed[successes] = (end - start) / 1000;
+      queued[successes++] = (start - readyAt[entry]!) / 1000;
+      ledger.slots.step(-1, endedAt, entry);
+      last = entry;
     }
+    this.running += place - from - 2 * successes;
+    if (successes === 0) return place;
+    this.ended += successes;
+    this.#figuresAt(kind, endedAt[last]!).functionsSucceeded(executed, queued, successes);
+    return place;
   }
 
   runEnded(at: number): void {

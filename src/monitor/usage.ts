@@ -1,31 +1,59 @@
 /** How much of something is in use over time: now, at most, and its integral. */
+
+// Places in the state, which is an array so that a change puts no number into an object.
+const now = 0;
+const peak = 1;
+const area = 2;
+const last = 3;
+
 export class UsageMeter {
-  now = 0;
-  peak = 0;
-  #area = 0;
-  #last = 0;
+  readonly #state = new Float64Array(4);
+
+  get now(): number {
+    return this.#state[now]!;
+  }
+
+  get peak(): number {
+    return this.#state[peak]!;
+  }
 
   /** Changes what is in use by `amount`, at `at` milliseconds. */
   change(amount: number, at: number): void {
-    if (at > this.#last) {
-      this.#area += this.now * (at - this.#last);
-      this.#last = at;
+    const state = this.#state;
+    if (at > state[last]!) {
+      state[area]! += state[now]! * (at - state[last]!);
+      state[last] = at;
     }
-    const next = this.now + amount;
+    const next = state[now]! + amount;
     // Amounts are thousandths at the finest: what a sum of fractions leaves beyond that is no use of anything.
-    this.now = Number.isInteger(next) ? Math.max(0, next) : Math.max(0, Math.round(next * 1e6) / 1e6);
-    if (this.now > this.peak) this.peak = this.now;
+    state[now] = Math.max(0, Math.round(next * 1e6) / 1e6);
+    if (state[now]! > state[peak]!) state[peak] = state[now]!;
+  }
+
+  /** Changes what is in use by 1, at the time that stands in a column. */
+  step(sign: 1 | -1, times: Float64Array, index: number): void {
+    const state = this.#state;
+    const at = times[index]!;
+    if (at > state[last]!) {
+      state[area]! += state[now]! * (at - state[last]!);
+      state[last] = at;
+    }
+    const next = state[now]! + sign;
+    if (next >= 0) state[now] = next;
+    if (next > state[peak]!) state[peak] = next;
   }
 
   /** What was in use, times the seconds that it was, up to `at`. */
   area(at: number): number {
-    return (this.#area + this.now * Math.max(0, at - this.#last)) / 1000;
+    const state = this.#state;
+    return (state[area]! + state[now]! * Math.max(0, at - state[last]!)) / 1000;
   }
 
   /** Forgets what was, at `at`; what is in use stays so. */
   reset(at: number): void {
-    this.#area = 0;
-    this.#last = Math.max(this.#last, at);
-    this.peak = this.now;
+    const state = this.#state;
+    state[area] = 0;
+    state[last] = Math.max(state[last]!, at);
+    state[peak] = state[now]!;
   }
 }

@@ -47,6 +47,9 @@ export interface AttemptEndDetails {
   readonly usage: ResourceUsage | undefined;
 }
 
+/** Entries of a `FunctionBatch` at most. */
+export const mostFunctions = 2048;
+
 /**
  * Starts and successes of functions, in the order in which they happened: for each a number of a task, inverted (`~task`)
  * where it started, and the scheduler's columns to read it from. Valid during the call.
