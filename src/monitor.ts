@@ -15,3 +15,5 @@ export type {
   TaskMetrics,
   WindowMetrics,
 } from "./monitor/metrics.js";
+export { prometheusHandler, prometheusText } from "./monitor/prometheus.js";
+export { type TraceOptions, TraceWriter, writeTrace } from "./monitor/trace.js";

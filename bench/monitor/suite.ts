@@ -42,7 +42,7 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
       }),
     });
   }
-  return { order: 6, title: "What it costs to watch", method, goals, tables };
+  return { order: 7, title: "What it costs to watch", method, goals, tables };
 }
 
 const method = `Concurrency 20, async no-op tasks, made before the clock starts. Every measurement has a process of its own; those that are

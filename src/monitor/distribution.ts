@@ -30,6 +30,9 @@ const pageCount = 47;
 const firstBin = (1023 + lowestExponent) * binsOfPage;
 const lastBin = pageCount * binsOfPage - 1;
 
+/** A bin ends with its upper bound, so a power of two belongs to the bin below it. */
+const justBelow = 1 - 2 ** -53;
+
 const scratch = new Float64Array(1);
 const words = new Uint32Array(scratch.buffer);
 const highWord = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
@@ -55,7 +58,7 @@ export class DurationHistogram {
     this.#count++;
     this.#sum += seconds;
     if (seconds > this.#max) this.#max = seconds;
-    scratch[0] = seconds;
+    scratch[0] = seconds * justBelow;
     const bin = (words[highWord]! >>> 14) - firstBin;
     if (bin < 0 || seconds <= 0) this.#zeros++;
     else this.#countIn(Math.min(bin, lastBin));
@@ -69,7 +72,7 @@ export class DurationHistogram {
       const seconds = values[place]!;
       sum += seconds;
       if (seconds > max) max = seconds;
-      scratch[0] = seconds;
+      scratch[0] = seconds * justBelow;
       const bin = (words[highWord]! >>> 14) - firstBin;
       if (bin < 0 || seconds <= 0) this.#zeros++;
       else this.#countIn(Math.min(bin, lastBin));
@@ -118,7 +121,7 @@ export class DurationHistogram {
     return this.#max;
   }
 
-  /** How many values were not above each bound, which has to be a power of two of seconds; for histograms of others. */
+  /** How many values were not above 2 to the power of each exponent, in seconds; exact, for histograms of others. */
   countsUpTo(exponents: readonly number[]): number[] {
     return exponents.map((exponent) => {
       let seen = this.#zeros;

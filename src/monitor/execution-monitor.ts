@@ -70,6 +70,12 @@ export class ExecutionMonitor implements Observer {
     return { version: 1, at: this.#ledger.now, since: this.#ledger.since ?? null, metrics };
   }
 
+  /** @internal What exporters need beyond the metrics: the ledger after all that was kept back has been told. */
+  read(): Ledger {
+    this.#ledger.flush();
+    return this.#ledger;
+  }
+
   /**
    * Snapshots, the first at once and then one in each interval. Nothing is kept for a reader that is slow: it gets what is
    * true when it asks. Does not keep the process alive.

@@ -33,6 +33,7 @@ export const components = {
   chromium: { check: () => onPath("chromium"), remedy: setup },
   tmux: { check: () => onPath("tmux"), remedy: setup },
   ps: { check: () => onPath("ps"), remedy: setup },
+  promtool: { check: () => onPath("promtool"), remedy: setup },
   git: { check: () => onPath("git"), remedy: setup },
   redis: { check: () => onPath("redis-server"), remedy: setup },
   /** Recorded executions of scientific workflows, by WfCommons. */
