@@ -64,7 +64,16 @@ export type {
   Work,
 } from "./model/work.js";
 export type { Durability, RerunCause, ResumeReport } from "./port/journal.js";
-export type { AttemptEndDetails, FunctionBatch, HeldAmounts, Observer, RunTally, TalliedRun } from "./port/observer.js";
+export type {
+  AttemptEndDetails,
+  AttemptTrace,
+  FunctionBatch,
+  HeldAmounts,
+  Observer,
+  RunTally,
+  TalliedRun,
+  TracedAttempt,
+} from "./port/observer.js";
 export type { LimitEnforcement } from "./port/runner.js";
 export type { WorkerPoolOptions } from "./runner/thread/options.js";
 export { WorkerPool } from "./runner/thread/worker-pool.js";

@@ -9,6 +9,7 @@ import { asError, OrchestratorError } from "../model/error.js";
 import type { AttemptFacts, ExecutionResult, ResourceUsage } from "../model/result.js";
 import type { ConditionContext, Task } from "../model/task.js";
 import type { DeferredWork, DescribedWork, Inputs, TaskFunction } from "../model/work.js";
+import type { AttemptTrace } from "../port/observer.js";
 import type { AttemptFailure } from "../port/runner.js";
 import { BatchWatch } from "./batch-watch.js";
 import {
@@ -45,8 +46,9 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     const { run } = this.#run.tasks[task]!;
     const { reporter } = this.#run;
     if (reporter.observed) reporter.attemptHanded(task);
+    const trace = reporter.traces ? reporter.traceOf(task, attempt) : undefined;
     if (typeof run !== "function" || this.#isHandedOver(task)) {
-      this.#startDescribed(task, attempt, typeof run === "function" ? this.#inlineWork(task) : run);
+      this.#startDescribed(task, attempt, typeof run === "function" ? this.#inlineWork(task, trace) : run, trace);
       return;
     }
     if (reporter.observed) reporter.inlineStarted(task, attempt);
@@ -54,7 +56,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     this.#inline.start(
       task,
       attempt,
-      run as TaskFunction,
+      inside(trace, run as TaskFunction),
       this.#inputsOf(task),
       new InlineTaskContext(this, task, attempt),
     );
@@ -91,7 +93,12 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     );
   }
 
-  #startDescribed(task: number, attempt: number, work: DescribedWork | DeferredWork | InlineWork): void {
+  #startDescribed(
+    task: number,
+    attempt: number,
+    work: DescribedWork | DeferredWork | InlineWork,
+    trace: AttemptTrace | undefined,
+  ): void {
     const { timeoutMs } = this.#run.scheduler.table.policy(task);
     const demand = this.#run.scheduler.admission.demandOf(task);
     const request = {
@@ -103,6 +110,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       memoryBytes: amountOf(demand, memoryResource, 1),
       cpuCores: amountOf(demand, cpuResource, 1000),
       affinity: this.#run.tasks[task]!.affinity,
+      ...(trace === undefined ? undefined : { trace: trace.headers }),
       ...this.#customResources(demand),
     };
     this.#described.start(task, request, this.#handover(task, work));
@@ -126,10 +134,10 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
     return this.#resolveDeferred(task, work, inputs).then((handover) => ({ ...handover, ...cache }));
   }
 
-  #inlineWork(task: number): InlineWork {
+  #inlineWork(task: number, trace: AttemptTrace | undefined): InlineWork {
     const { run, use, priority = 0 } = this.#run.tasks[task]!;
     const context = (attempt: number): InlineContext => new InlineTaskContext(this, task, attempt);
-    return inlineWork({ run: run as TaskFunction, use, priority, context });
+    return inlineWork({ run: inside(trace, run as TaskFunction), use, priority, context });
   }
 
   async #resolveDeferred(task: number, work: DeferredWork, inputs: Inputs): Promise<Handover> {
@@ -305,6 +313,11 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       throw new OrchestratorError("TASK_CANCELLED", `task "${this.idOf(task)}" has ended and cannot add tasks`);
     return this.#family.spawn(task, tasks, options);
   }
+}
+
+/** The function inside of a trace. Only the call: what goes on after it is the engine's. */
+function inside(trace: AttemptTrace | undefined, run: TaskFunction): TaskFunction {
+  return trace === undefined ? run : (inputs, context) => trace.within(() => run(inputs, context));
 }
 
 function amountOf(demand: Demand, resource: number, scale: number): number | undefined {

@@ -1,6 +1,6 @@
 /** Numbers the events of a run and hands them to whoever watches. Nothing is made where nobody does. */
 import type { RunEvent } from "../model/event.js";
-import type { Observer } from "../port/observer.js";
+import type { AttemptTrace, Observer, TracedAttempt } from "../port/observer.js";
 
 type WithoutPlace<Event> = Event extends unknown ? Omit<Event, "sequence" | "runId"> : never;
 
@@ -18,6 +18,23 @@ export class RunEvents {
 
   get observed(): boolean {
     return this.#observers.length > 0;
+  }
+
+  get traces(): boolean {
+    return this.#observers.some((observer) => observer.trace !== undefined);
+  }
+
+  /** What the first observer that traces the attempt gives it to carry. */
+  trace(attempt: TracedAttempt): AttemptTrace | undefined {
+    for (const observer of this.#observers) {
+      try {
+        const trace = observer.trace?.(attempt);
+        if (trace !== undefined) return trace;
+      } catch (error) {
+        this.warn("a trace", error);
+      }
+    }
+    return undefined;
   }
 
   add(observer: Observer): void {

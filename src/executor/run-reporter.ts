@@ -10,8 +10,9 @@ import type { TaskStatus } from "../model/result.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import type { ResumeReport } from "../port/journal.js";
-import type { Observer, TalliedRun } from "../port/observer.js";
+import type { AttemptTrace, Observer, TalliedRun } from "../port/observer.js";
 import type { Outcomes } from "./outcomes.js";
+import { channelObserver } from "./run-channels.js";
 import { RunEvents } from "./run-events.js";
 import { RunTallies } from "./run-tallies.js";
 
@@ -32,6 +33,8 @@ export interface ReporterParts {
 export class RunReporter {
   /** Whether anybody is told anything. */
   observed = false;
+  /** Whether attempts are traced. */
+  traces = false;
   readonly #parts: ReporterParts;
   readonly #events: RunEvents;
   readonly #tallies: RunTallies;
@@ -74,6 +77,8 @@ export class RunReporter {
   runStarted(at: number): void {
     this.#started = true;
     this.#startedAt = at;
+    const channels = channelObserver();
+    if (channels !== undefined) this.#waiting.push(channels);
     for (const observer of this.#waiting.splice(0)) this.#admit(observer);
     const { graphName: graph, tasks } = this.#parts;
     if (this.#events.observed)
@@ -143,6 +148,12 @@ export class RunReporter {
   /** The scheduler starts an attempt; its code begins with `attemptStarted`. */
   attemptHanded(task: number): void {
     if (this.#between.size > 0) this.#between.delete(task);
+  }
+
+  /** What the attempt is to carry, where somebody traces it. */
+  traceOf(task: number, attempt: number): AttemptTrace | undefined {
+    const { runId, tasks } = this.#parts;
+    return this.#events.trace({ runId, taskId: tasks[task]!.id, name: this.nameOf(task), attempt });
   }
 
   inlineStarted(task: number, attempt: number): void {
@@ -299,6 +310,7 @@ export class RunReporter {
 
   #lookWhoWatches(): void {
     this.observed = this.#events.observed || this.#tallies.any;
+    this.traces = this.#events.traces;
   }
 
   #talliedRun(): TalliedRun {

@@ -208,8 +208,9 @@ export class RunTallies {
     return task < table.planCount && holdsSlot && this.#suspended.size === 0;
   }
 
+  /** Whether attempts of the task begin when they are started, because nobody but this process carries them out. */
   #isInline(task: number): boolean {
-    return typeof this.#parts.tasks[task]!.run === "function";
+    return !this.#parts.scheduler.table.policy(task).reportsStart;
   }
 
   #heldBy(task: number): HeldAmounts {

@@ -8,6 +8,8 @@ export interface WorkerContext {
   readonly taskId: string;
   /** 1 for the first attempt. */
   readonly attempt: number;
+  /** W3C Trace Context (`traceparent`, `tracestate`) of the attempt, where it is traced and runs in another thread, process or machine. */
+  readonly trace?: Readonly<Record<string, string>>;
   /** Aborted when the attempt times out or is cancelled. */
   readonly signal: AbortSignal;
   /** Reports how far the attempt is, as an event: a fraction from 0 to 1, or any plain data. */

@@ -11,6 +11,28 @@ export interface Observer {
    * few calls each, and no objects.
    */
   tally?(run: TalliedRun): RunTally;
+  /**
+   * For an observer that traces: called before each attempt is handed to what carries it out, and gives what the attempt
+   * is to carry with it.
+   */
+  trace?(attempt: TracedAttempt): AttemptTrace | undefined;
+}
+
+export interface TracedAttempt {
+  readonly runId: string;
+  readonly taskId: string;
+  /** Kind of task. */
+  readonly name: string;
+  /** 1 for the first. */
+  readonly attempt: number;
+}
+
+/** What an attempt carries of the trace that it belongs to. */
+export interface AttemptTrace {
+  /** W3C Trace Context (`traceparent`, `tracestate`), for attempts that run elsewhere. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Calls a function of this process inside of the trace. */
+  within<Result>(run: () => Result): Result;
 }
 
 /** What a tally may ask its run at any time. */

@@ -19,6 +19,8 @@ export interface AttemptRequest {
   readonly attempt: number;
   readonly work: DescribedWork;
   readonly inputs: Inputs;
+  /** W3C Trace Context (`traceparent`, `tracestate`) that the attempt carries, where somebody traces. */
+  readonly trace?: Readonly<Record<string, string>>;
   /** Limit of the attempt. The executor enforces it by `abort`; a runner may use it to set a harder limit of its own. */
   readonly timeoutMs: number | undefined;
   /** Declared memory of the task, which a runner that can enforce it enforces. */

@@ -8,6 +8,7 @@ import { describePlace } from "../sandbox/describe-place.js";
 import { SandboxManager } from "../sandbox/sandbox-manager.js";
 import type { WarmOptions } from "../sandbox/warm-options.js";
 import { LineSplitter } from "./command/line-splitter.js";
+import { traceVariables } from "./trace-variables.js";
 
 export interface SandboxRunnerOptions {
   /** Sandboxes at once, from 1 to 1,000. */
@@ -66,6 +67,7 @@ export class SandboxRunner implements Runner {
           ...given,
           language,
           signal,
+          ...(request.trace === undefined ? undefined : { env: { ...traceVariables(request.trace), ...given.env } }),
           ...(Object.keys(request.inputs).length === 0 ? undefined : { inputs: request.inputs }),
           onStdout: (chunk) => stdout.push(chunk),
           onStderr: (chunk) => stderr.push(chunk),

@@ -13,6 +13,7 @@ import { asError, OrchestratorError } from "../../model/error.js";
 import type { CommandWork } from "../../model/work.js";
 import type { AttemptControl, AttemptListener, AttemptRequest } from "../../port/runner.js";
 import { declaredLimits } from "../process-limits.js";
+import { traceVariables } from "../trace-variables.js";
 import { type CheckedCommand, checkCommandOptions } from "./options.js";
 import { CapturedOutput } from "./output.js";
 import { type CommandEnd, commandFailure, outputOf, usageOf } from "./verdict.js";
@@ -95,7 +96,7 @@ export class CommandAttempt implements AttemptControl {
       label: this.#request.taskId,
       argv: [path, ...argv.slice(1)],
       cwd,
-      env: { ...env },
+      env: { ...traceVariables(this.#request.trace), ...env },
       stdio: [options.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       limits: declaredLimits(this.#request),
     });

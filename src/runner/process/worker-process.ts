@@ -109,7 +109,13 @@ export class WorkerProcess {
     const { module, exportName } = request.work as ProcessWork;
     const known = this.#functions.of(module, exportName);
     const call = [toWorker.call, slot, known.number, request.inputs, callFlags.announce];
-    const frame = encodeFrame([...call, request.runId, request.taskId, request.attempt]);
+    const frame = encodeFrame([
+      ...call,
+      request.runId,
+      request.taskId,
+      request.attempt,
+      ...(request.trace === undefined ? [] : [request.trace]),
+    ]);
     if (this.#registered[known.number] !== true) {
       this.#registered[known.number] = true;
       this.#socket.write(encodeFrame([toWorker.register, known.number, known.module, known.exportName]));

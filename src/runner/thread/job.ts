@@ -7,6 +7,7 @@ export interface JobIdentity {
   readonly runId: string;
   readonly taskId: string;
   readonly attempt: number;
+  readonly trace?: Readonly<Record<string, string>>;
 }
 
 export class Job {

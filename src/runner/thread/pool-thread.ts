@@ -148,6 +148,7 @@ export class PoolThread {
         const flags = job.announce ? callFlags.announce : 0;
         const message: unknown[] = [toWorker.call, slot, known.number, inputs, flags];
         if (identity !== undefined) message.push(identity.runId, identity.taskId, identity.attempt);
+        if (identity?.trace !== undefined) message.push(identity.trace);
         if (job.transfer === undefined) this.#port.postMessage(message);
         else this.#port.postMessage(message, job.transfer);
       }

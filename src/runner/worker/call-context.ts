@@ -6,6 +6,13 @@ export interface CallReporter {
   log(call: CallContext, text: string): void;
 }
 
+export interface CallIdentity {
+  readonly runId: string;
+  readonly taskId: string;
+  readonly attempt: number;
+  readonly trace?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
  * Cheap to make, because each attempt has one: the signal and the functions come into being when they are first asked
  * for. They are getters, so that `({ rows }, { signal, log })` works.
@@ -14,6 +21,7 @@ export class CallContext implements WorkerContext {
   readonly runId: string;
   readonly taskId: string;
   readonly attempt: number;
+  readonly trace?: Readonly<Record<string, string>>;
   /** @internal Cleared when the attempt ends: what it left running can report no more. */
   slot: number;
   /** @internal */
@@ -21,12 +29,14 @@ export class CallContext implements WorkerContext {
   readonly #reporter: CallReporter;
   #controller: AbortController | undefined;
 
-  constructor(reporter: CallReporter, slot: number, runId: string, taskId: string, attempt: number) {
+  constructor(reporter: CallReporter, slot: number, identity: CallIdentity) {
+    const { runId, taskId, attempt, trace } = identity;
     this.#reporter = reporter;
     this.slot = slot;
     this.runId = runId;
     this.taskId = taskId;
     this.attempt = attempt;
+    if (trace !== undefined) this.trace = trace;
   }
 
   get signal(): AbortSignal {

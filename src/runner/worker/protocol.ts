@@ -9,7 +9,7 @@ import type { ErrorData } from "../../model/error.js";
 
 /** Parent to worker. */
 export const toWorker = {
-  /** `[0, slot, function, inputs, flags, runId?, taskId?, attempt?]` */
+  /** `[0, slot, function, inputs, flags, runId?, taskId?, attempt?, trace?]` */
   call: 0,
   /** `[1, function, module, exportName]`: gives an exported function a number. */
   register: 1,
@@ -49,6 +49,7 @@ export type CallMessage = [
   runId?: string,
   taskId?: string,
   attempt?: number,
+  trace?: Readonly<Record<string, string>>,
 ];
 
 export type ToWorkerMessage =

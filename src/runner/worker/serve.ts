@@ -42,6 +42,9 @@ export function serve(realm: WorkerRealm, options: ServeOptions): (message: ToWo
   return (message) => server.receive(message);
 }
 
+/** A call of a pool that is used by itself. */
+const unnamed = { runId: "", taskId: "", attempt: 1 };
+
 class WorkerServer implements CallReporter {
   readonly #realm: WorkerRealm;
   readonly #options: ServeOptions;
@@ -95,9 +98,10 @@ class WorkerServer implements CallReporter {
   }
 
   #contextOf(message: number | CallMessage, slot: number): CallContext {
-    if (typeof message === "number") return new CallContext(this, slot, "", "", 1);
+    if (typeof message === "number") return new CallContext(this, slot, unnamed);
     if ((message[4] & callFlags.announce) !== 0) this.#realm.post([toParent.started, slot]);
-    return new CallContext(this, slot, message[5] ?? "", message[6] ?? "", message[7] ?? 1);
+    const [, , , , , runId = "", taskId = "", attempt = 1, trace] = message;
+    return new CallContext(this, slot, { runId, taskId, attempt, trace });
   }
 
   async #load(functionNumber: number, context: CallContext, inputs: unknown): Promise<void> {
