@@ -39,7 +39,7 @@ export async function run({ log }: SuiteOptions): Promise<SuiteResult> {
     goals: [
       {
         what: `calls for ${taskCount} tasks, at the worst of ${rounds} rounds`,
-        goal: `at most ${ideal * 1.1} (ideal ${ideal})`,
+        goal: `at most ${Math.round(ideal * 1.1)} (ideal ${ideal})`,
         measured: `${worst}`,
         met: worst <= ideal * 1.1,
       },

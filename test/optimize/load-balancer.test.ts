@@ -83,6 +83,29 @@ describe("strategies", () => {
   });
 });
 
+test("latency: one endpoint ten times slower hardly shows in the 99th percentile, stalls of the others included", async () => {
+  const p99 = async (ids: readonly string[]): Promise<number> => {
+    const clock = new SimulatedClock();
+    const random = seededRandom(11);
+    const endpoints = ids.map((id) => ({ id, target: id === "slow" ? 100 : 10 }));
+    const each = new LoadBalancer({ strategy: "latency", endpoints }, { clock, random });
+    const latencies: number[] = [];
+    const callers = Array.from({ length: 16 }, async () => {
+      for (let count = 0; count < 125; count++) {
+        const startedAt = clock.now();
+        await each.run((ms) => {
+          const stall = random() < 0.005 ? 5 : 1;
+          return new Promise<void>((resolve) => void clock.schedule(ms * (0.8 + 0.4 * random()) * stall, resolve));
+        });
+        latencies.push(clock.now() - startedAt);
+      }
+    });
+    await clock.runUntil(Promise.all(callers));
+    return latencies.sort((left, right) => left - right)[Math.ceil(latencies.length * 0.99) - 1]!;
+  };
+  expect(await p99(["fast", "quick", "slow"])).toBeLessThan(1.5 * (await p99(["fast", "quick"])));
+});
+
 describe("sticky keys", () => {
   test("stay where they are; when an endpoint goes, only its own move", async () => {
     const { balancer: each } = balancer(

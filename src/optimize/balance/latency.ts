@@ -8,6 +8,12 @@
  */
 const millisecondsToForget = 10_000;
 
+/**
+ * Share of the past that outlasts one more answer at most. Time alone would let one slow answer of a stall stand for seconds,
+ * however many quick ones have come since, and send calls to an endpoint that is always slow.
+ */
+const mostKept = 0.8;
+
 export class LatencyEstimate {
   #averageMs = 0;
   /** Average of the calls in flight at the starts of those that were measured, themselves included. */
@@ -31,8 +37,10 @@ export class LatencyEstimate {
       this.#averageMs = latencyMs;
       this.#load = inFlightAtStart;
     } else {
-      const kept = Math.exp(-Math.max(0, now - this.#updatedAt) / millisecondsToForget);
-      this.#load = this.#load * kept + inFlightAtStart * (1 - kept);
+      const keptByTime = Math.exp(-Math.max(0, now - this.#updatedAt) / millisecondsToForget);
+      const kept = Math.min(mostKept, keptByTime);
+      // By time alone: what a usual load is does not change with every wave of calls.
+      this.#load = this.#load * keptByTime + inFlightAtStart * (1 - keptByTime);
       this.#averageMs = latencyMs > this.#averageMs ? latencyMs : this.#averageMs * kept + latencyMs * (1 - kept);
     }
     this.#updatedAt = now;
