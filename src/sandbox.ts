@@ -15,6 +15,7 @@ export {
   type SandboxVerdict,
   sandboxVerdicts,
   UnsupportedLimitError,
+  type VmSandboxOptions,
 } from "./model/sandbox.js";
 export type { BackendCapabilities, BackendReport, LanguageCapability, LimitCapability } from "./sandbox/backend.js";
 export {
@@ -24,7 +25,12 @@ export {
   languageOfFile,
   registerLanguage,
 } from "./sandbox/language.js";
-export { DockerSandboxExecutor, ProcessSandboxExecutor, SandboxExecutor } from "./sandbox/sandbox-executor.js";
+export {
+  DockerSandboxExecutor,
+  ProcessSandboxExecutor,
+  SandboxExecutor,
+  VmSandboxExecutor,
+} from "./sandbox/sandbox-executor.js";
 export { SandboxManager, type SandboxManagerOptions, type SessionInfo } from "./sandbox/sandbox-manager.js";
 export type { SandboxSession, SessionEnd, SessionOptions, SessionState } from "./sandbox/session.js";
 export type { WarmOptions } from "./sandbox/warm-options.js";

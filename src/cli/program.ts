@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { sandboxIsolations } from "../model/sandbox.js";
 import { addClusterCommands } from "./cluster-commands.js";
 import { type ExitCode, exitCode } from "./exit-code.js";
+import { addImageCommands } from "./image-commands.js";
 import { packageVersion } from "./package-version.js";
 import { addRunsCommands } from "./runs-commands.js";
 
@@ -43,6 +44,7 @@ export function makeProgram(): Program {
   addMcp(root, lazily);
   addRunsCommands(root, lazily);
   addClusterCommands(root, lazily);
+  addImageCommands(root, lazily);
   addDoctor(root, lazily);
   addCompletion(root, lazily);
   for (const command of root.commands) command.exitOverride().showHelpAfterError("(--help shows what is taken)");

@@ -10,6 +10,8 @@ export interface SandboxConfig {
   readonly minIsolation?: SandboxIsolation;
   /** What concerns the docker backend alone. */
   readonly docker?: DockerSandboxOptions;
+  /** What concerns the vm backend alone. */
+  readonly vm?: VmSandboxOptions;
   /** Bytes that the whole process tree may use, swap and files in memory included; at least 16 MiB. Default `"512MB"`. */
   readonly memoryLimit?: Size;
   /** Microseconds of CPU for each period of 100 ms, from 1,000: `50_000` is half of one CPU. Default `100_000`. */
@@ -78,6 +80,17 @@ export interface DockerSandboxOptions {
   readonly runtime?: string;
 }
 
+/** What runs the guests of the vm backend, and what is on their disk. */
+export interface VmSandboxOptions {
+  /**
+   * What runs a guest's instructions. `"kvm"` (default): the processor, where a guest that was booted to try it proves that it can.
+   * `"software"`: QEMU translates them, anywhere and some ten times slower; the wall is then QEMU's emulator itself.
+   */
+  readonly accelerator?: "kvm" | "software";
+  /** Name of an image that `orchestrator images build --vm` has made. Default `"default"`. */
+  readonly image?: string;
+}
+
 /** The limits, by the names of their options. */
 export const degradableLimits = [
   "memoryLimit",
@@ -98,7 +111,7 @@ export type LimitName = DegradableLimit | "network" | "filesystem" | "syscalls" 
 /** What holds one limit of one run. */
 export interface Enforcement {
   readonly limit: LimitName;
-  /** The mechanism: `"cgroup-v2"`, `"cgroup-v1"`, `"rlimit"`, `"tmpfs"`, `"supervisor"`, `"watch"`, `"duty-cycle"`, `"namespace"`, `"namespace+landlock"`, `"container"`, `"seccomp"`, `"proxy"`, `"none"`. */
+  /** The mechanism: `"cgroup-v2"`, `"cgroup-v1"`, `"rlimit"`, `"tmpfs"`, `"supervisor"`, `"watch"`, `"duty-cycle"`, `"namespace"`, `"namespace+landlock"`, `"container"`, `"virtual-machine"`, `"guest-cgroup"`, `"no-device"`, `"seccomp"`, `"proxy"`, `"none"`. */
   readonly by: string;
   /** `enforced`: the kernel or the supervisor holds it whatever the code does. `best-effort`: it can be overrun for a moment or evaded in part. */
   readonly strength: "enforced" | "best-effort" | "none";

@@ -22,6 +22,16 @@ const sandboxShape = {
     })
     .optional()
     .meta({ description: "What concerns the docker backend alone." }),
+  vm: z
+    .strictObject({
+      accelerator: z
+        .enum(["kvm", "software"])
+        .optional()
+        .meta({ description: "What runs a guest's instructions. Default kvm." }),
+      image: z.string().min(1).optional().meta({ description: "Name of an image of orchestrator images build --vm." }),
+    })
+    .optional()
+    .meta({ description: "What concerns the vm backend alone." }),
   memoryLimit: size.optional().meta({ description: "Memory of all its processes. Default 512MB." }),
   cpuQuota: z.number().min(1000).optional().meta({
     description: "Microseconds of CPU for each 100 ms: 50000 is half a CPU. Default 100000.",

@@ -82,7 +82,7 @@ export function requireLimits(config: ResolvedSandboxConfig, limits: readonly Li
 export interface SandboxBackend {
   readonly name: SandboxBackendName;
   /** Attempts each violation once and sees whether it is stopped; later calls answer from memory. */
-  capabilities(): Promise<BackendCapabilities>;
+  capabilities(config?: ResolvedSandboxConfig): Promise<BackendCapabilities>;
   /**
    * Refuses before any code runs.
    * @throws UnsupportedLimitError where a limit that was asked for is not `enforced` here and not degradable, or the

@@ -21,6 +21,13 @@ const makers: ReadonlyMap<SandboxBackendName, BackendMaker> = new Map<SandboxBac
       return new ProcessBackend({ warm: (cold) => makeWarmSupport(cold, warm) });
     },
   ],
+  [
+    "vm",
+    async ({ warm }) => {
+      const { VmBackend } = await import("./backend/vm/vm-backend.js");
+      return new VmBackend(warm);
+    },
+  ],
 ]);
 
 export function backendMaker(name: SandboxBackendName): BackendMaker | undefined {

@@ -61,7 +61,7 @@ export class BackendChooser {
     const reports = backendOrder.map(async (name): Promise<BackendReport | undefined> => {
       const backend = await this.named(name);
       if (backend === undefined) return undefined;
-      const capabilities = await backend.capabilities();
+      const capabilities = await backend.capabilities(config);
       if (name === chosen) return { ...capabilities, chosen: true };
       return { ...capabilities, chosen: false, passedOver: await passedOver(backend, config, chosen) };
     });

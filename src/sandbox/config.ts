@@ -15,12 +15,14 @@ import { checkEnvironment } from "./environment.js";
 import { allowedDomainsProblems } from "./network/domain-rule.js";
 import { allowedPackagesProblems } from "./packages/allowed-list.js";
 import { packageFoldersProblems } from "./packages/folders.js";
+import { type ResolvedVmOptions, resolveVmOptions } from "./vm-options.js";
 
 /** A configuration with every question answered. */
 export interface ResolvedSandboxConfig {
   readonly runtime: "auto" | SandboxBackendName;
   readonly minIsolation: SandboxIsolation;
   readonly docker: ResolvedDockerOptions;
+  readonly vm: ResolvedVmOptions;
   readonly limits: ResolvedLimits;
   readonly networkDisabled: boolean;
   readonly allowedDomains: readonly string[];
@@ -54,6 +56,7 @@ const options = [
   "runtime",
   "minIsolation",
   "docker",
+  "vm",
   "memoryLimit",
   "cpuQuota",
   "timeLimit",
@@ -91,6 +94,7 @@ export function resolveSandboxConfig(config: SandboxConfig = {}, where = "sandbo
     runtime: check.oneOf("runtime", config.runtime, ["auto", "process", "docker", "vm"], "auto"),
     minIsolation: check.oneOf("minIsolation", config.minIsolation, sandboxIsolations, "namespaces"),
     docker: resolveDockerOptions(check, config.docker),
+    vm: resolveVmOptions(check, config.vm),
     limits: {
       memoryBytes: check.bytes("memoryLimit", config.memoryLimit, 512_000_000, 16 * mebibyte),
       cpuQuotaMicros: check.number(

@@ -18,6 +18,8 @@ export type Mount =
   /** A folder with nothing in it, read-only: hides what is below. */
   | { readonly type: "empty"; readonly target: string }
   | { readonly type: "symlink"; readonly link: string; readonly target: string }
+  /** A device of the host that can be used as far as the run's user may. */
+  | { readonly type: "device"; readonly source: string; readonly target: string }
   /** A socket of the host that can be connected to (not read-only; a socket has no content). */
   | { readonly type: "socket"; readonly source: string; readonly target: string };
 

@@ -67,6 +67,16 @@ export class DockerSandboxExecutor extends SandboxExecutor {
   }
 }
 
+/**
+ * A `SandboxExecutor` whose sandboxes are virtual machines of QEMU, each with a kernel of its own. Linux on x86-64; needs an
+ * image (`orchestrator images build --vm`), and KVM unless the configuration names software emulation.
+ */
+export class VmSandboxExecutor extends SandboxExecutor {
+  constructor(config: SandboxConfig = {}) {
+    super(onBackend("vm", config));
+  }
+}
+
 /** The configuration with its backend named. @throws InvalidOptionError where it names another. */
 export function onBackend(backend: SandboxBackendName, config: SandboxConfig): SandboxConfig {
   if (config.runtime === undefined || config.runtime === "auto" || config.runtime === backend)

@@ -152,8 +152,8 @@ export class SandboxManager implements AsyncDisposable {
 
   /** Which backend holds this is asked once for each set of limits. */
   #backendFor(config: ResolvedSandboxConfig): Promise<SandboxBackend> {
-    const { runtime, minIsolation, docker, asked, degradable, networkDisabled } = config;
-    const key = JSON.stringify([runtime, minIsolation, docker, [...asked], [...degradable], networkDisabled]);
+    const { runtime, minIsolation, docker, vm, asked, degradable, networkDisabled } = config;
+    const key = JSON.stringify([runtime, minIsolation, docker, vm, [...asked], [...degradable], networkDisabled]);
     const known = this.#choices.get(key);
     if (known !== undefined) return known;
     const choice = this.#chooser.choose(config);

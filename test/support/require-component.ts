@@ -35,6 +35,8 @@ export const components = {
   ps: { check: () => onPath("ps"), remedy: setup },
   promtool: { check: () => onPath("promtool"), remedy: setup },
   git: { check: () => onPath("git"), remedy: setup },
+  qemu: { check: () => onPath("qemu-system-x86_64"), remedy: setup },
+  e2fsprogs: { check: () => existsSync("/usr/sbin/mke2fs"), remedy: setup },
   redis: { check: () => onPath("redis-server"), remedy: setup },
   /** Recorded executions of scientific workflows, by WfCommons. */
   wfinstances: { check: () => existsSync(sharedData("wfinstances")), remedy: withData, optional: true },

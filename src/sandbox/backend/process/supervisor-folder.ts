@@ -111,7 +111,7 @@ function makeTemporary(): string {
 }
 
 /** What programs look up in `/etc`: made up, but for the names behind `alternatives` and the linker's cache. */
-function fillEtc(etc: string): void {
+export function fillEtc(etc: string): void {
   const { name, uid, gid, home } = insideUser;
   const files: Readonly<Record<string, string>> = {
     passwd: `root:x:0:0:root:/:/bin/false\n${name}:x:${uid}:${gid}:${name}:${home}:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n`,

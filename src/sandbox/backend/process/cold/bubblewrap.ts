@@ -51,6 +51,8 @@ function mountArguments(mount: Mount): string[] {
       return ["--tmpfs", mount.target];
     case "symlink":
       return ["--symlink", mount.link, mount.target];
+    case "device":
+      return ["--dev-bind", mount.source, mount.target];
     case "socket":
       return ["--bind", mount.source, mount.target];
   }

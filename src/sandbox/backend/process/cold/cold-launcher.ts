@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Cgroup } from "../../../../host/cgroup/index.js";
 import { driverFolder, type LaunchRecipe } from "../../../recipe.js";
-import type { LaunchedSandbox, SandboxLauncher } from "../../../run/launched.js";
+import type { SandboxLauncher } from "../../../run/launched.js";
 import { describeEnforcement } from "../enforcement.js";
 import {
   channelDescriptorBeyond,
@@ -26,7 +26,7 @@ const processesOfTheWall = 6;
 export class ColdLauncher implements SandboxLauncher<LaunchRecipe> {
   readonly #running = new Set<ColdSandbox>();
 
-  async launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+  async launch(recipe: LaunchRecipe): Promise<ColdSandbox> {
     const folder = supervisorFolder();
     folder.driver(recipe.language);
     const users = runsAsOwnUser() ? runUsers() : undefined;

@@ -109,6 +109,11 @@ export class ColdSandbox implements LaunchedSandbox {
       else handle?.ref?.();
   }
 
+  /** Where a cgroup holds the CPU: another limit from now on. */
+  setCpuQuota(micros: number | "unlimited"): void {
+    this.#parts.cgroup?.setLimits({ cpuQuotaMicroseconds: micros });
+  }
+
   watchMemory(onExceeded: () => void): void {
     this.#watch?.onExceeded(onExceeded);
   }

@@ -213,7 +213,7 @@ def read_sources():
     """What the template runs, read while the host can still be seen."""
     folder = os.path.dirname(os.path.abspath(__file__))
     sources = {}
-    for name in ("kernel.py", "landlock.py", "lines.py", "run.py", "template.py"):
+    for name in ("kernel.py", "landlock.py", "lines.py", "run.py", "template.py", "warming.py"):
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             sources[name] = file.read()
     return sources

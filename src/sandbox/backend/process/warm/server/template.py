@@ -11,15 +11,14 @@ sys.path.insert(0, "/tmp")
 
 import fcntl  # noqa: E402
 import gc  # noqa: E402
-import importlib  # noqa: E402
 import os  # noqa: E402
 import select  # noqa: E402
 import socket  # noqa: E402
 import traceback  # noqa: E402
-import types  # noqa: E402
 
 import kernel  # noqa: E402
 import run  # noqa: E402
+import warming  # noqa: E402
 from lines import LineSocket  # noqa: E402
 
 CONTROL = 3
@@ -170,50 +169,22 @@ def arrange_descriptors(ends):
     os.write(run.STATUS, run.ARRANGED)
 
 
-# Libraries that start a pool of threads when they are loaded, unless told that one is enough.
-ONE_THREAD = ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "VECLIB", "POLARS", "RAYON")
-
-
-def preload(names):
-    """Imports what it can. A module that starts a thread is named: forking beside threads is not safe."""
-    os.environ.update({f"{library}_NUM_THREADS": "1" for library in ONE_THREAD})
-    skipped = {}
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except BaseException as error:  # noqa: BLE001 - a package may raise anything, SystemExit included
-            skipped[name] = f"{type(error).__name__}: {error}"
-        if len(os.listdir("/proc/self/task")) > 1:
-            return skipped, name
-    return skipped, None
-
-
-def load_driver(settings):
-    """The very driver of a cold start, as a module."""
-    path = settings["driver"]
-    module = types.ModuleType("driver")
-    module.__file__ = path
-    sys.path.append(os.path.dirname(path))
-    exec(compile(settings["driverSource"], path, "exec", dont_inherit=True), module.__dict__)
-    return module
-
-
 def main():
     control = LineSocket(socket.socket(fileno=CONTROL))
     settings = control.receive_one()
     sys.path.remove("/tmp")
-    own_modules = ["kernel", "landlock", "lines", "run"]
+    own_modules = ["kernel", "landlock", "lines", "run", "warming"]
     settings["ownModules"] = own_modules
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     os.chdir(settings["workFolder"])
-    skipped, threaded = preload(settings["preload"])
+    skipped, threaded = warming.preload(settings["preload"])
     if threaded is None:
-        run.rehearse(settings["rehearsals"])
+        warming.rehearse(settings["rehearsals"])
     control.send({"event": "preloaded", "skipped": skipped, "threaded": threaded})
     if threaded is not None:
         os._exit(0)
-    driver = load_driver(settings)
-    run.prefer_given_files(driver, FRESH)
+    driver = warming.load_driver(settings["driver"], settings["driverSource"])
+    warming.prefer_given_files(driver, FRESH)
     sys.stdout.flush()
     sys.stderr.flush()
     gc.collect()
@@ -230,8 +201,8 @@ def main():
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
         os._exit(1)
-    run.rehearse(settings["refreshers"])
-    run.serve(driver, order["channel"])
+    warming.rehearse(settings["refreshers"])
+    warming.serve(driver, order["channel"])
 
 
 if __name__ == "__main__":

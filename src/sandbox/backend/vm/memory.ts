@@ -1,0 +1,16 @@
+/** How much memory a guest gets for a limit of its code. */
+
+/** The guest's kernel, its agent, and what its disk leaves in memory. */
+const guestMebibytes = 192;
+const smallestMebibytes = 512;
+
+/** The guest's memory in powers of two, so that few snapshots serve all limits; the limit itself is kept inside. */
+export function guestMemoryMebibytes(limitBytes: number): number {
+  const needed = Math.ceil(limitBytes / 2 ** 20) + guestMebibytes;
+  return Math.max(smallestMebibytes, 2 ** Math.ceil(Math.log2(needed)));
+}
+
+/** What a guest may have of the host's memory whatever its kernel thinks of the limit. */
+export function mostMemory(limitBytes: number): { readonly mostMebibytes: number } {
+  return { mostMebibytes: Math.ceil(limitBytes / 2 ** 20) + guestMebibytes };
+}
