@@ -2,6 +2,7 @@
 import { EffectList } from "../core/effect-list.js";
 import { emptyDemand } from "../core/plan.js";
 import { plainPolicy } from "../core/policy.js";
+import { isEnd } from "../core/task-state.js";
 import type { RunJournal } from "../port/journal.js";
 import type { RunState } from "./run-state.js";
 
@@ -10,7 +11,7 @@ export function restoreRun(run: RunState, journal: RunJournal): void {
   const at = run.clock.now();
   // Nothing is to be done for what was done.
   const effects = new EffectList();
-  for (const { task, past, told } of journal.restored) {
+  for (const { task, past, told } of journal.takeRestored()) {
     outcomes.restore(task, told);
     scheduler.handle({ type: "task-restored", at, task, past }, effects);
   }
@@ -26,13 +27,13 @@ export function restoreRun(run: RunState, journal: RunJournal): void {
   scheduler.handle({ type: "tasks-added", at, parent: -1, tasks }, effects);
 }
 
-/** Tells whoever watches what was taken over. */
-export function reportRestored({ reporter, tasks }: RunState, journal: RunJournal): void {
+/** Tells whoever watches what was taken over, which is all that has ended before the start. */
+export function reportRestored({ reporter, tasks, scheduler }: RunState, journal: RunJournal): void {
   if (journal.resumed === undefined || !reporter.observed) return;
   reporter.runResumed(journal.resumed);
   for (const { parent, task } of journal.additions) reporter.tasksAdded(parent, [tasks[task]!]);
-  for (const { task, past } of [...journal.restored, ...journal.additions])
-    if (past.end !== undefined) reporter.taskRestored(task);
+  const { state, count } = scheduler.table;
+  for (let task = 0; task < count; task++) if (isEnd(state[task]!)) reporter.taskRestored(task);
 }
 
 function restoredWork(): never {

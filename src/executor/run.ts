@@ -64,7 +64,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
         },
         crashed: (thrown) => {
           this.#core.gate?.journal.close();
-          settled.reject(engineFault(parts.id, thrown));
+          settled.reject(isDamage(thrown) ? thrown : engineFault(parts.id, thrown));
         },
       },
     );
@@ -153,6 +153,11 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
     this.cancel("the run was disposed of");
     await this.results.catch(() => undefined);
   }
+}
+
+/** Whether it is the journal that is at fault. */
+function isDamage(thrown: unknown): thrown is OrchestratorError {
+  return thrown instanceof OrchestratorError && thrown.code === "JOURNAL_DAMAGED";
 }
 
 export function engineFault(runId: string, thrown: unknown): OrchestratorError {

@@ -137,6 +137,18 @@ export class ByteReader {
     return this.buffer.toString("utf8", from, from + size);
   }
 
+  /** Text that is often the one before: that one is given again, and not made anew. */
+  textLike(before: string): string {
+    const { at } = this;
+    const size = this.varint();
+    const from = this.#take(size);
+    let same = size === before.length;
+    for (let index = 0; same && index < size; index++) same = this.buffer[from + index] === before.charCodeAt(index);
+    if (same) return before;
+    this.at = at;
+    return this.text();
+  }
+
   text16(): string {
     const size = this.varint();
     const from = this.#take(size);

@@ -7,7 +7,7 @@
  */
 import type { ErrorData } from "../model/error.js";
 import type { AttemptFacts, FailureReason, ResourceUsage, TaskStatus } from "../model/result.js";
-import { MalformedBytes } from "./bytes.js";
+import { type ByteReader, MalformedBytes } from "./bytes.js";
 import type {
   AddedTask,
   AttemptFailedRecord,
@@ -23,6 +23,7 @@ import type {
   TaskEndedRecord,
   TasksAddedRecord,
 } from "./record.js";
+import { decodeRecord, readSuccess, type TakeSuccess } from "./record.js";
 
 /** How a task ended. */
 export interface RecordedEnd {
@@ -70,6 +71,26 @@ export class History {
   /** Tasks by id that an earlier attempt of their parent added, and that its present one may add again. */
   readonly orphans = new Map<string, RecordedTask>();
   readonly #running = new Set<RecordedTask>();
+
+  #worker = "inline";
+
+  /** Applies the next record of a journal. @throws MalformedBytes */
+  readonly read = (reader: ByteReader): void => {
+    if (!readSuccess(reader, this.#worker, this.#takeSuccess)) this.apply(decodeRecord(reader));
+  };
+
+  readonly #takeSuccess: TakeSuccess = (number, attempt, at, startedAt, readyAt, workerId, usage, facts, output) => {
+    this.#worker = workerId;
+    const task = this.#task(number);
+    beginAttempt(task, attempt, readyAt, workerId, startedAt);
+    task.usage = usage;
+    task.facts = facts;
+    task.end = { status: "succeeded", at, output };
+    if (at > this.lastAt) this.lastAt = at;
+    if (!task.running) return;
+    task.running = false;
+    this.#running.delete(task);
+  };
 
   /** @throws MalformedBytes for a record that cannot follow those before it. */
   apply(record: JournalRecord): void {
@@ -166,22 +187,21 @@ export class History {
   #renumber(from: Int32Array): void {
     const before = [...this.tasks];
     const left = [...before];
-    const numberOf = new Map<number, number>();
+    const numberOf = new Int32Array(before.length).fill(-1);
     this.tasks.length = 0;
     for (let number = 0; number < from.length; number++) {
       const old = from[number]!;
       this.tasks[number] = old < 0 ? undefined : before[old];
       if (old < 0) continue;
       left[old] = undefined;
-      numberOf.set(old, number);
+      numberOf[old] = number;
     }
     for (const task of left) {
       if (task?.added === undefined) continue;
       task.addedBy = before[task.parent];
       this.orphans.set(task.added.id, task);
     }
-    for (const task of this.tasks)
-      if (task !== undefined && task.parent >= 0) task.parent = numberOf.get(task.parent) ?? -1;
+    for (const task of this.tasks) if (task !== undefined && task.parent >= 0) task.parent = numberOf[task.parent]!;
   }
 
   /** Keeps of the orphans those whose parent, or whose parent's parent and so on, goes on with the same inputs. */
@@ -211,7 +231,7 @@ export class History {
 
   #started(record: AttemptStartedRecord): void {
     const task = this.#task(record.task);
-    beginAttempt(task, record, record.at);
+    beginAttempt(task, record.attempt, record.readyAt, record.workerId, record.at);
     task.running = true;
     this.#running.add(task);
   }
@@ -230,7 +250,7 @@ export class History {
 
   #endAttempt(record: AttemptSucceededRecord | AttemptFailedRecord): RecordedTask {
     const task = this.#task(record.task);
-    beginAttempt(task, record, record.startedAt);
+    beginAttempt(task, record.attempt, record.readyAt, record.workerId, record.startedAt);
     task.usage = record.usage;
     task.facts = record.facts;
     task.running = false;
@@ -268,11 +288,7 @@ export class History {
   }
 }
 
-function beginAttempt(
-  task: RecordedTask,
-  { attempt, readyAt, workerId }: Pick<AttemptStartedRecord, "attempt" | "readyAt" | "workerId">,
-  startedAt: number,
-): void {
+function beginAttempt(task: RecordedTask, attempt: number, readyAt: number, workerId: string, startedAt: number): void {
   if (attempt > task.attempts) {
     if (task.firstStartedAt === 0) task.firstStartedAt = startedAt;
     task.attempts = attempt;

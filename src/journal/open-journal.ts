@@ -11,7 +11,7 @@ import type { GraphRecord, OpenedRecord, ResumedRecord } from "./record.js";
 import { Recorder } from "./recorder.js";
 import { restore } from "./restored.js";
 import { planResume, sameGraphs } from "./resume-plan.js";
-import { readSegments, SegmentWriter, segmentsOf, syncFolder } from "./segments.js";
+import { readFrames, SegmentWriter, segmentsOf, syncFolder } from "./segments.js";
 import { printTasks, TaskPrinter } from "./task-print.js";
 
 /**
@@ -68,7 +68,7 @@ function makeFolder(folder: string, { durability }: JournalRequest): void {
 
 function openLocked(folder: string, lock: RunLock, request: JournalRequest): RunJournal {
   const history = new History();
-  const end = readSegments(folder, (record) => history.apply(record));
+  const end = readFrames(folder, history.read);
   const printer = new TaskPrinter();
   const graph = graphRecord(request, printer);
   const opened: OpenedRecord = {
@@ -107,7 +107,7 @@ function openLocked(folder: string, lock: RunLock, request: JournalRequest): Run
 interface TakenOver {
   readonly resumed: ResumeReport;
   readonly first: readonly (GraphRecord | ResumedRecord)[];
-  readonly restored: readonly RestoredTask[];
+  readonly restored: Iterable<RestoredTask>;
   readonly additions: readonly RestoredAddition[];
 }
 
@@ -129,18 +129,42 @@ function takeOver(folder: string, history: History, graph: GraphRecord, request:
   // What ran when the process died is known by the record of this process's opening.
   history.interrupt();
   for (const applied of first) history.apply(applied);
-  const numbers = new Map<string, number>();
-  for (let number = 0; number < history.count; number++) numbers.set(history.idOf(number), number);
-  const restored: RestoredTask[] = [];
+  const numberOf = numbersByIdOf(history);
   const additions: RestoredAddition[] = [];
-  history.tasks.forEach((task, number) => {
-    if (task === undefined) return;
-    const taken = { task: number, ...restore(folder, task, (id) => numbers.get(id) ?? -1) };
-    if (task.added === undefined) restored.push(taken);
-    else additions.push({ ...taken, id: task.added.id, name: task.added.name, parent: task.parent });
-  });
+  for (let number = history.planCount; number < history.tasks.length; number++) {
+    const task = history.tasks[number];
+    if (task?.added === undefined) continue;
+    const { id, name } = task.added;
+    additions.push({ task: number, ...restore(folder, task, numberOf), id, name, parent: task.parent });
+  }
   const resumed = { runId: request.runId, folder, resumes, ...report };
-  return { resumed, first, restored, additions };
+  return { resumed, first, restored: restoredTasks(folder, history, numberOf), additions };
+}
+
+/** One after the other, and each made when it is asked for: none of them is kept. */
+function* restoredTasks(
+  folder: string,
+  history: History,
+  numberOf: (id: string) => number,
+): Generator<RestoredTask, undefined> {
+  for (let number = 0; number < history.planCount; number++) {
+    const task = history.tasks[number];
+    if (task === undefined) continue;
+    const { past, told } = restore(folder, task, numberOf);
+    yield { task: number, past, told };
+  }
+}
+
+/** Few tasks name another: the table is made when the first one does. */
+function numbersByIdOf(history: History): (id: string) => number {
+  let numbers: Map<string, number> | undefined;
+  return (id) => {
+    if (numbers === undefined) {
+      numbers = new Map();
+      for (let number = 0; number < history.count; number++) numbers.set(history.idOf(number), number);
+    }
+    return numbers.get(id) ?? -1;
+  };
 }
 
 function standsAs(history: History, number: number, old: number): boolean {

@@ -7,7 +7,7 @@ import { History } from "./history.js";
 import { resultOf } from "./journalled-result.js";
 import { holderOf, type JournalHolder } from "./lock.js";
 import { EventReplay } from "./replay-events.js";
-import { readSegments, segmentsOf } from "./segments.js";
+import { readFrames, readSegments, segmentsOf } from "./segments.js";
 
 /** A run as its journal tells it. */
 export interface JournalledRun {
@@ -49,7 +49,7 @@ export interface JournalledRun {
 export function readJournal(folder: string): JournalledRun {
   if (segmentsOf(folder).length === 0) throw notFound(folder);
   const history = new History();
-  readSegments(folder, (record) => history.apply(record));
+  readFrames(folder, history.read);
   if (history.opened === undefined || history.graph === undefined) throw notFound(folder);
   const holder = holderOf(folder);
   const counts = countEnds(history);

@@ -257,6 +257,43 @@ export function encodeOutputFile(writer: ByteWriter, flagsAt: number, file: stri
   writer.varint(bytes);
 }
 
+/** What `readSuccess` hands on. */
+export type TakeSuccess = (
+  task: number,
+  attempt: number,
+  at: number,
+  startedAt: number,
+  readyAt: number,
+  workerId: string,
+  usage: ResourceUsage | undefined,
+  facts: AttemptFacts | undefined,
+  output: StoredOutput,
+) => void;
+
+/**
+ * Reads an `attempt-succeeded` record without making one: nearly all records of a large journal are such, and what is made of each
+ * is what reading it costs. False, with nothing read, where another record comes.
+ */
+export function readSuccess(reader: ByteReader, workerBefore: string, take: TakeSuccess): boolean {
+  if (reader.buffer[reader.at] !== kinds["attempt-succeeded"]) return false;
+  reader.at++;
+  const task = reader.varint();
+  const attempt = reader.varint();
+  const at = reader.double();
+  const startedAt = reader.double();
+  const readyAt = reader.double();
+  const workerId = reader.textLike(workerBefore);
+  const flags = reader.byte();
+  const usage = (flags & flag.usage) === 0 ? undefined : (decodeValue(reader) as ResourceUsage);
+  const facts = (flags & flag.facts) === 0 ? undefined : (decodeValue(reader) as AttemptFacts);
+  take(task, attempt, at, startedAt, readyAt, workerId, usage, facts, readOutput(reader, flags));
+  return true;
+}
+
+function readOutput(reader: ByteReader, flags: number): StoredOutput {
+  return (flags & flag.file) === 0 ? { value: decodeValue(reader) } : { file: reader.text(), bytes: reader.varint() };
+}
+
 /** The next record. @throws MalformedBytes */
 export function decodeRecord(reader: ByteReader): JournalRecord {
   const kind = reader.byte();
@@ -293,8 +330,6 @@ function decodeSucceeded(reader: ByteReader): AttemptSucceededRecord {
   const flags = reader.byte();
   const usage = (flags & flag.usage) === 0 ? undefined : (decodeValue(reader) as ResourceUsage);
   const facts = (flags & flag.facts) === 0 ? undefined : (decodeValue(reader) as AttemptFacts);
-  const output: StoredOutput =
-    (flags & flag.file) === 0 ? { value: decodeValue(reader) } : { file: reader.text(), bytes: reader.varint() };
-  if (flags === 0 || flags === flag.file) return { ...head, output };
+  const output = readOutput(reader, flags);
   return { ...head, ...(usage && { usage }), ...(facts && { facts }), output };
 }

@@ -46,14 +46,14 @@ export interface RecorderParts {
   /** What this process begins with. */
   readonly first: readonly PlainRecord[];
   readonly resumed: ResumeReport | undefined;
-  readonly restored: readonly RestoredTask[];
+  readonly restored: Iterable<RestoredTask>;
   readonly additions: readonly RestoredAddition[];
 }
 
 export class Recorder implements RunJournal {
   readonly folder: string;
   readonly resumed: ResumeReport | undefined;
-  readonly restored: readonly RestoredTask[];
+  #restored: Iterable<RestoredTask>;
   readonly additions: readonly RestoredAddition[];
   readonly #parts: RecorderParts;
   readonly #frame = new ByteWriter();
@@ -68,12 +68,19 @@ export class Recorder implements RunJournal {
     const { folder, resumed, restored, additions, settings } = parts;
     this.folder = folder;
     this.resumed = resumed;
-    this.restored = restored;
+    this.#restored = restored;
     this.additions = additions;
-    this.#parts = parts;
+    // Not what is handed on once: it holds the whole history.
+    this.#parts = { ...parts, restored: [] };
     this.#outputs = new OutputFiles(folder, settings.durability);
     beginFrame(this.#frame);
     for (const record of parts.first) encodePlain(this.#frame, record);
+  }
+
+  takeRestored(): Iterable<RestoredTask> {
+    const restored = this.#restored;
+    this.#restored = [];
+    return restored;
   }
 
   attemptStarted(start: Parameters<RunJournal["attemptStarted"]>[0]): void {

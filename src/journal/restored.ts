@@ -26,6 +26,20 @@ export function restore(
 
 function pastOf(task: RecordedTask, numberOf: (id: string) => number): TaskPast {
   const { attempts, uncharged, lost, readyAt, firstStartedAt, startedAt, decided, failure, end } = task;
+  // Written out, because nearly all are such, and spreading costs more than all else.
+  if (end?.status === "succeeded") {
+    const { at } = end;
+    return {
+      attempts,
+      uncharged,
+      lost,
+      readyAt,
+      firstStartedAt,
+      startedAt,
+      decided,
+      end: { state: TaskState.succeeded, at },
+    };
+  }
   const base = { attempts, uncharged, lost, readyAt, firstStartedAt, startedAt, decided };
   if (end !== undefined) {
     const root = end.reason?.kind === "dependency" ? numberOf(end.reason.rootTaskId) : -1;
@@ -38,6 +52,8 @@ function pastOf(task: RecordedTask, numberOf: (id: string) => number): TaskPast 
 }
 
 function resultOf(runFolder: string, { workerId, usage, failure, end }: RecordedTask): RestoredResult {
+  if (end?.status === "succeeded" && workerId !== undefined && usage === undefined)
+    return { workerId, output: loadOutput(runFolder, end.output!) };
   const told = {
     ...(workerId !== undefined && { workerId }),
     ...(usage !== undefined && { usage }),

@@ -6,6 +6,7 @@
  * "unfinished"` also if it failed or timed out. Tasks that it added stand or fall with it, because only it can add them
  * again. A task that had begun and not ended goes on with its next attempt, under the same conditions.
  */
+import { TaskIndex } from "../core/task-index.js";
 import { topologicalOrder } from "../core/topology.js";
 import type { JournalRequest, RerunCause, ResumeReport } from "../port/journal.js";
 import type { History, RecordedTask } from "./history.js";
@@ -32,7 +33,6 @@ class Planner {
   readonly #history: History;
   readonly #graph: GraphRecord;
   readonly #request: JournalRequest;
-  readonly #numbers: ReadonlyMap<string, number>;
   readonly #old: Int32Array;
   readonly #verdicts: Uint8Array;
   readonly #children = new Map<number, number[]>();
@@ -47,10 +47,7 @@ class Planner {
     this.#request = request;
     this.#sameGraph = sameGraphs(history.graph!, graph);
     const count = graph.ids.length;
-    this.#numbers = this.#sameGraph ? new Map() : new Map(history.graph!.ids.map((id, number) => [id, number]));
-    this.#old = this.#sameGraph
-      ? Int32Array.from({ length: count }, (_, number) => number)
-      : Int32Array.from(graph.ids, (id) => this.#numbers.get(id) ?? -1);
+    this.#old = this.#sameGraph ? identity(count) : numbersIn(history.graph!.ids, graph.ids);
     this.#verdicts = new Uint8Array(count);
     history.tasks.forEach((task, number) => {
       if (task === undefined || task.parent < 0) return;
@@ -153,11 +150,11 @@ class Planner {
   #changeOf(task: number, old: number): string | undefined {
     if (this.#sameGraph) return undefined;
     const before = this.#history.graph!;
-    const parts = (["work", "rules", "constants"] as const).filter(
-      (part) =>
-        this.#graph.prints.texts[this.#graph.prints[part][task]!] !== before.prints.texts[before.prints[part][old]!],
-    );
-    const changes: string[] = parts.map((part) => changeWords[part]);
+    const { prints } = this.#graph;
+    const changes: string[] = [];
+    for (const part of printParts)
+      if (prints.texts[prints[part][task]!] !== before.prints.texts[before.prints[part][old]!])
+        changes.push(changeWords[part]);
     if (!sameDependencies(this.#graph, task, before, old)) changes.push("what it depends on");
     return changes.length === 0 ? undefined : `${changes.join(" and ")} changed`;
   }
@@ -181,11 +178,25 @@ class Planner {
 
   #dropped(): string[] {
     if (this.#sameGraph) return [];
-    const present = new Set(this.#graph.ids);
-    return this.#history.graph!.ids.filter(
-      (id, number) => !present.has(id) && this.#history.tasks[number] !== undefined,
-    );
+    const kept = new Uint8Array(this.#history.planCount);
+    for (const old of this.#old) if (old >= 0) kept[old] = 1;
+    return this.#history.graph!.ids.filter((_, old) => kept[old] === 0 && this.#history.tasks[old] !== undefined);
   }
+}
+
+function identity(count: number): Int32Array {
+  const numbers = new Int32Array(count);
+  for (let number = 0; number < count; number++) numbers[number] = number;
+  return numbers;
+}
+
+/** The places of `wanted` among `ids`, -1 for one that is not there. */
+function numbersIn(ids: readonly string[], wanted: readonly string[]): Int32Array {
+  const index = new TaskIndex(ids.length);
+  for (const id of ids) index.add(id);
+  const numbers = new Int32Array(wanted.length);
+  index.readNumbers(wanted, numbers, 0);
+  return numbers;
 }
 
 const words = {
@@ -195,6 +206,8 @@ const words = {
   cancelled: "was cancelled",
   skipped: "was skipped",
 } as const;
+
+const printParts = ["work", "rules", "constants"] as const;
 
 const changeWords = {
   work: "its work",

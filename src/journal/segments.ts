@@ -38,12 +38,17 @@ export interface JournalEnd {
  * @throws OrchestratorError `JOURNAL_DAMAGED` with file and byte offset, `JOURNAL_FORMAT` for a newer format.
  */
 export function readSegments(folder: string, take: (record: JournalRecord) => void): JournalEnd {
+  return readFrames(folder, (reader) => take(decodeRecord(reader)));
+}
+
+/** The same for who reads records himself: `read` takes one record from the reader. */
+export function readFrames(folder: string, read: (reader: ByteReader) => void): JournalEnd {
   const segments = segmentsOf(folder);
   let end: JournalEnd = { segment: 0, length: 0, sequence: 0 };
   segments.forEach((segment, place) => {
     const expected = end.segment + 1;
     if (segment !== expected) throw damaged(join(folder, fileOf(expected)), 0, "this file is missing");
-    end = readSegment(folder, segment, end.sequence, place === segments.length - 1, take);
+    end = readSegment(folder, segment, end.sequence, place === segments.length - 1, read);
   });
   return end;
 }
@@ -53,7 +58,7 @@ function readSegment(
   segment: number,
   firstSequence: number,
   isLast: boolean,
-  take: (record: JournalRecord) => void,
+  read: (reader: ByteReader) => void,
 ): JournalEnd {
   const file = join(folder, fileOf(segment));
   const buffer = readFileSync(file);
@@ -74,7 +79,7 @@ function readSegment(
     if (found.kind !== "frame") return { segment, length: offset, sequence };
     try {
       const reader = new ByteReader(found.payload);
-      while (reader.at < reader.end) take(decodeRecord(reader));
+      while (reader.at < reader.end) read(reader);
     } catch (error) {
       if (!(error instanceof MalformedBytes)) throw error;
       throw damaged(file, offset, `the frame here ${error.message}`);

@@ -123,7 +123,8 @@ export interface RunJournal {
   readonly folder: string;
   /** `undefined` for a run that is new. */
   readonly resumed: ResumeReport | undefined;
-  readonly restored: readonly RestoredTask[];
+  /** Tasks of the plan that an earlier process ended or began. To be asked once. @throws OrchestratorError `JOURNAL_DAMAGED` */
+  takeRestored(): Iterable<RestoredTask>;
   readonly additions: readonly RestoredAddition[];
 
   attemptStarted(start: {

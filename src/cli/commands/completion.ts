@@ -8,13 +8,16 @@ export async function completion(root: Command, shell: string): Promise<ExitCode
   return exitCode.succeeded;
 }
 
-/** Words that a command takes where none is being completed otherwise: its choices, or files. */
+/** Words that a command takes where none is being completed otherwise: its subcommands and choices, or files. */
 function choicesOf(command: Command): readonly string[] {
-  return command.registeredArguments.flatMap((argument) => argument.argChoices ?? []);
+  const subcommands = command.commands.map((subcommand) => subcommand.name());
+  return [...subcommands, ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? [])];
 }
 
 function optionsOf(command: Command): readonly Option[] {
-  return command.options.filter((option) => !option.hidden);
+  const all = [command, ...command.commands].flatMap(({ options }) => options).filter((option) => !option.hidden);
+  // Several subcommands may have the same one.
+  return all.filter((option, place) => all.findIndex(({ long }) => long === option.long) === place);
 }
 
 function flagsOf(command: Command): string[] {
