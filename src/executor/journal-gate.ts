@@ -148,6 +148,8 @@ export class JournalGate {
         for (const event of batch) this.#run.deliver(event);
         this.wake();
         if (this.#started.length > 0) this.#ask();
+        // What looked for others to come while this was written has not seen that none will.
+        this.#run.batches?.changed();
       },
       (error: unknown) => {
         this.#committing = false;

@@ -76,7 +76,14 @@ export class History {
 
   /** Applies the next record of a journal. @throws MalformedBytes */
   readonly read = (reader: ByteReader): void => {
-    if (!readSuccess(reader, this.#worker, this.#takeSuccess)) this.apply(decodeRecord(reader));
+    if (readSuccess(reader, this.#worker, this.#takeSuccess)) return;
+    const record = decodeRecord(reader);
+    try {
+      this.apply(record);
+    } catch (error) {
+      if (error instanceof MalformedBytes) throw error;
+      throw new MalformedBytes(`has a record of kind ${record.type} with fields that are not its own`);
+    }
   };
 
   readonly #takeSuccess: TakeSuccess = (number, attempt, at, startedAt, readyAt, workerId, usage, facts, output) => {

@@ -71,7 +71,7 @@ export class Recorder implements RunJournal {
     this.#restored = restored;
     this.additions = additions;
     // Not what is handed on once: it holds the whole history.
-    this.#parts = { ...parts, restored: [] };
+    this.#parts = { ...parts, restored: [], first: [] };
     this.#outputs = new OutputFiles(folder, settings.durability);
     beginFrame(this.#frame);
     for (const record of parts.first) encodePlain(this.#frame, record);

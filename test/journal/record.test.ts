@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ByteReader, ByteWriter } from "#src/journal/bytes.js";
+import { ByteReader, ByteWriter, MalformedBytes } from "#src/journal/bytes.js";
 import { encodeValue } from "#src/journal/encode-value.js";
 import { beginFrame } from "#src/journal/frame.js";
+import { History } from "#src/journal/history.js";
 import {
   decodeRecord,
   encodeOutputFile,
@@ -153,6 +154,24 @@ test("any record comes back as it was", () => {
       expect(reader.at).toBe(writer.length);
     }),
     { numRuns: 1000 },
+  );
+});
+
+test("bytes that are no record are told from those that are: nothing but MalformedBytes is thrown", () => {
+  const start = fc.integer({ min: 0, max: 16 });
+  fc.assert(
+    fc.property(start, fc.uint8Array({ maxLength: 80 }), (kindByte, bytes) => {
+      const read = (take: (reader: ByteReader) => unknown): void => {
+        try {
+          take(new ByteReader(Buffer.from([kindByte, ...bytes])));
+        } catch (thrown) {
+          expect(thrown).toBeInstanceOf(MalformedBytes);
+        }
+      };
+      read(decodeRecord);
+      read((reader) => new History().read(reader));
+    }),
+    { numRuns: 5000 },
   );
 });
 

@@ -148,7 +148,7 @@ test("after a kill: what ran is a new attempt and not charged, and a delay befor
   const told = JSON.parse((await second.lines.next()).value as string);
   expect(told.results).toEqual([
     { taskId: "done", status: "succeeded", output: "done", attempts: 1 },
-    { taskId: "hangs", status: "succeeded", output: "went on", attempts: 2 },
+    { taskId: "hangs", status: "succeeded", output: "went on", attempts: 3 },
     { taskId: "fails", status: "succeeded", output: 2, attempts: 2 },
   ]);
   const retried = told.events.find((event: { taskId: string }) => event.taskId === "fails");
@@ -163,6 +163,9 @@ test("after a kill: what ran is a new attempt and not charged, and a delay befor
     "task-ready hangs",
     "attempt-started hangs",
     "attempt-ended hangs lost",
+    "task-ready hangs",
+    "attempt-started hangs",
+    "attempt-ended hangs failed",
     "task-ready hangs",
     "attempt-started hangs",
     "attempt-ended hangs succeeded",
