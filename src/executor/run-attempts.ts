@@ -112,6 +112,7 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       affinity: this.#run.tasks[task]!.affinity,
       ...(trace === undefined ? undefined : { trace: trace.headers }),
       ...this.#customResources(demand),
+      resumable: this.#run.gate !== undefined,
     };
     this.#described.start(task, request, this.#handover(task, work));
   }

@@ -31,6 +31,8 @@ export interface AttemptRequest {
   readonly affinity?: string | undefined;
   /** Declared amounts of custom resources; absent where there are none. */
   readonly resources?: Readonly<Record<string, number>>;
+  /** Whether the run is journalled, so that another process may have begun it, or may go on with it. */
+  readonly resumable?: boolean;
 }
 
 /** What a runner tells of an attempt. Calls after the end are ignored. */

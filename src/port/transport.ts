@@ -16,8 +16,8 @@ export interface Parcel {
   readonly queue: string;
   /** Sealed. */
   readonly text: string;
-  /** Kept beside the parcel for a coordinator that takes the run over. */
-  readonly index: string;
+  /** Kept beside the parcel for a coordinator that takes the run over; absent where nobody will. */
+  readonly index: string | undefined;
 }
 
 /** A parcel that an earlier coordinator of the run had submitted and not settled. */
@@ -37,6 +37,8 @@ export interface ParcelPlace {
 export interface CoordinatorTransport {
   /** Takes the run over: answers of earlier epochs and of this one are given to `onAnswer` from now on. */
   openRun(runId: string): Promise<{ readonly epoch: number; readonly left: readonly LeftParcel[] }>;
+  /** Begins a run that nobody else knows of or will go on with; nothing is kept for a successor. */
+  beginRun(runId: string): void;
   submit(runId: string, parcels: readonly Parcel[]): Promise<void>;
   /** Takes parcels back that no worker has claimed; true for those. */
   withdraw(places: readonly ParcelPlace[]): Promise<readonly boolean[]>;

@@ -2,10 +2,10 @@
 import { distributed } from "orchestrator-executor/distributed";
 import { ParallelExecutor, worker } from "orchestrator-executor/parallel";
 
-const { url, runId, module, graph } = JSON.parse(process.argv[2]);
+const { url, runId, module, graph, journal } = JSON.parse(process.argv[2]);
 const backend = distributed({ connection: url });
 const executor = new ParallelExecutor({ backend });
 const tasks = graph.map(({ exportName, ...task }) => ({ ...task, run: worker(new URL(module), exportName) }));
-const results = await executor.executeTasks(tasks, { runId });
+const results = await executor.executeTasks(tasks, { runId, journal, resume: true });
 console.log(JSON.stringify({ stats: backend.stats(), results: [...results].map(([id, { status }]) => [id, status]) }));
 await executor.close();

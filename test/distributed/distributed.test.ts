@@ -205,7 +205,7 @@ describe.runIf(present("redis"))("tasks on workers", () => {
     const looked = look();
     const run = executor({ prefix: "windowed", window });
     const list = Array.from({ length: 500 }, (_, index) => ({ id: `t${index}`, run: worker(tasks, "nothing") }));
-    const results = await run.executeTasks(list);
+    const results = await run.executeTasks(list, { journal: join(cluster.folder, "journal") });
     expect([...results.values()].every(({ success }) => success)).toBe(true);
     looking = false;
     await looked;

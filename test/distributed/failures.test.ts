@@ -121,7 +121,13 @@ describe.runIf(present("redis"))("failures", () => {
     const goFile = join(cluster.folder, "adopted-go");
     const graph = ["a", "b"].map((id) => ({ id, exportName: "hold", with: { note, until: goFile } }));
     const program = fileURLToPath(new URL("./coordinator-process.mjs", import.meta.url));
-    const given = JSON.stringify({ url: cluster.url, runId: "adopted-run", module: tasks.href, graph });
+    const given = JSON.stringify({
+      journal: join(cluster.folder, "journal"),
+      url: cluster.url,
+      runId: "adopted-run",
+      module: tasks.href,
+      graph,
+    });
     const first = spawn(process.execPath, [program, given], { stdio: "ignore" });
     await until(() => notes("adopted").length === 2, "both tasks to begin");
     first.kill("SIGKILL");

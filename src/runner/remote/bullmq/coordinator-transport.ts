@@ -85,11 +85,26 @@ export class BullmqCoordinator implements CoordinatorTransport {
     };
   }
 
+  beginRun(runId: string): void {
+    this.#runs.add(runId);
+    hold(this.#redis, true);
+    const answers = this.#keys.answers(runId);
+    this.#redis
+      .pipeline()
+      .xadd(answers, "*", "opened", "1")
+      .expire(answers, runTtlSeconds)
+      .zadd(this.#keys.runs, Date.now(), runId)
+      .exec()
+      .catch(() => {});
+    this.#reader.add(runId);
+  }
+
   async submit(runId: string, parcels: readonly Parcel[]): Promise<void> {
     const key = this.#keys.parcels(runId);
     // In this order: a parcel that a successor does not know of would be lost to it.
-    const noted = this.#redis.hset(key, Object.fromEntries(parcels.map(({ id, index }) => [id, index])));
-    void noted.catch(() => {});
+    const kept = parcels.flatMap(({ id, index }) => (index === undefined ? [] : [[id, index] as const]));
+    const noted = kept.length === 0 ? undefined : this.#redis.hset(key, Object.fromEntries(kept));
+    noted?.catch(() => {});
     const byQueue = new Map<string, Parcel[]>();
     for (const parcel of parcels) {
       const list = byQueue.get(parcel.queue);

@@ -1,5 +1,5 @@
 /** What a coordinator knows of one run: attempts by token, parcels that are not settled, and what a predecessor left. */
-import { createHash } from "node:crypto";
+import { createHash, randomInt } from "node:crypto";
 import type { LeftParcel } from "../../../port/transport.js";
 import type { Answer } from "../messages.js";
 import type { CoordinatedAttempt } from "./coordinated-attempt.js";
@@ -40,6 +40,8 @@ const rememberedTokens = 100_000;
 
 export class CoordinatedRun {
   readonly id: string;
+  /** Whether another coordinator may have begun it, or may go on with it. */
+  readonly resumable: boolean;
   /** Attempts that came before the run was opened. */
   readonly early: CoordinatedAttempt[] = [];
   readonly tokens = new Map<number, CoordinatedAttempt>();
@@ -58,10 +60,17 @@ export class CoordinatedRun {
   superseded = false;
   #nextToken = 0;
 
-  constructor(id: string) {
+  constructor(id: string, resumable: boolean) {
     this.id = id;
+    this.resumable = resumable;
     const digest = createHash("sha256").update(id).digest("hex");
     this.traceparent = `00-${digest.slice(0, 32)}-${digest.slice(32, 48)}-01`;
+  }
+
+  /** Opens a run that nobody else knows of. Its tokens begin anywhere, in case two of one name meet all the same. */
+  begin(): void {
+    this.#nextToken = randomInt(2 ** 16) * tokensOfEpoch;
+    this.opened = true;
   }
 
   open(epoch: number, left: readonly LeftParcel[]): void {

@@ -110,7 +110,7 @@ export class Coordinator implements OpenBackend, CoordinatorTransportListener {
 
   start(request: AttemptRequest, listener: AttemptListener): AttemptControl {
     if (this.#closing !== undefined) throw new OrchestratorError("EXECUTOR_CLOSED", "the executor was closed");
-    const run = this.#runs.get(request.runId) ?? this.#openRun(request.runId);
+    const run = this.#runs.get(request.runId) ?? this.#openRun(request);
     const attempt = new CoordinatedAttempt(request, listener);
     this.#runOf.set(attempt, run);
     if (run.opened) this.#begin(run, attempt);
@@ -152,10 +152,15 @@ export class Coordinator implements OpenBackend, CoordinatorTransportListener {
 
   // From start to submission.
 
-  #openRun(runId: string): CoordinatedRun {
-    const run = new CoordinatedRun(runId);
+  #openRun({ runId, resumable = false }: AttemptRequest): CoordinatedRun {
+    const run = new CoordinatedRun(runId, resumable);
     this.#runs.set(runId, run);
     this.#timer ??= this.#startTimer();
+    if (!resumable) {
+      this.#parts.transport.beginRun(runId);
+      run.begin();
+      return run;
+    }
     this.#parts.transport.openRun(runId).then(
       ({ epoch, left }) => {
         run.open(epoch, this.#openIndexes(runId, left));
@@ -337,7 +342,8 @@ export class Coordinator implements OpenBackend, CoordinatorTransportListener {
   }
 
   #settle(run: CoordinatedRun): void {
-    if (run.settled.length > 0) this.#parts.transport.settle(run.id, run.settled.splice(0));
+    const settled = run.settled.splice(0);
+    if (run.resumable && settled.length > 0) this.#parts.transport.settle(run.id, settled);
   }
 
   // Stopping.
@@ -434,7 +440,8 @@ export class Coordinator implements OpenBackend, CoordinatorTransportListener {
     const now = performance.now();
     for (const run of this.#runs.values()) {
       if (!run.opened) continue;
-      if (!(await this.#parts.transport.owns(run.id, run.epoch))) this.#supersede(run);
+      const owned = await this.#parts.transport.owns(run.id, run.epoch);
+      if (run.resumable && !owned) this.#supersede(run);
       const stopping = [...run.tokens.values()].filter(({ aborted }) => aborted !== undefined);
       this.#tellCancelled(stopping.filter(({ abortedAtMs }) => now - abortedAtMs > inspectAfterMs));
       for (const attempt of stopping) if (now - attempt.abortedAtMs > stopMs) this.#giveUp(run, attempt);

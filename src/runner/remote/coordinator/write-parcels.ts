@@ -70,7 +70,7 @@ function writeParcel(
     attempts: messages,
   };
   const text = envelope.seal(purposeOf.parcel(id), JSON.stringify(message));
-  const index = envelope.seal(purposeOf.index(run.id), run.indexOf(queue, attempts));
+  const index = run.resumable ? envelope.seal(purposeOf.index(run.id), run.indexOf(queue, attempts)) : undefined;
   run.addParcel(
     id,
     queue,

@@ -1,14 +1,17 @@
 /** The runners of a worker, each loaded when the first attempt needs it: the same that carry out attempts on one machine. */
+import { availableParallelism } from "node:os";
 import type { DescribedWork } from "../../../model/work.js";
 import type { Runner } from "../../../port/runner.js";
 
 export class WorkerRunners {
   readonly #slots: number;
+  readonly #threads: number;
   readonly #loading = new Map<string, Promise<Runner>>();
   readonly #runners = new Map<string, Runner>();
 
   constructor(slots: number) {
     this.#slots = slots;
+    this.#threads = Math.min(slots, availableParallelism());
   }
 
   get(kind: DescribedWork["kind"]): Runner | Promise<Runner> {
@@ -30,7 +33,8 @@ export class WorkerRunners {
   async #load(kind: DescribedWork["kind"]): Promise<Runner> {
     switch (kind) {
       case "thread":
-        return new (await import("../../thread/thread-runner.js")).ThreadRunner({ maxWorkers: this.#slots });
+        // A thread takes several attempts at once, so more threads than CPUs would only take turns.
+        return new (await import("../../thread/thread-runner.js")).ThreadRunner({ maxWorkers: this.#threads });
       case "process":
         return new (await import("../../process/process-runner.js")).ProcessRunner({ maxWorkers: this.#slots });
       case "command":

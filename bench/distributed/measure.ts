@@ -1,0 +1,165 @@
+/**
+ * One measurement in a process of its own: `raw`, `flows` or `ours`, of so many tasks, or of single round trips. Prints
+ * what it measured as JSON.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { FlowProducer, Queue, QueueEvents } from "bullmq";
+import { distributed } from "#src/distributed.js";
+import { ParallelExecutor, type Task, worker } from "#src/parallel.js";
+import { makeShape } from "../graphs/shape.js";
+import { startProcesses, startRedis } from "./redis.js";
+
+export interface Measured {
+  readonly seconds: number;
+  readonly tasks: number;
+  /** Milliseconds, for round trips. */
+  /** Least disturbed by whatever else the machine does. */
+  readonly p10?: number;
+  readonly p50?: number;
+  readonly p99?: number;
+  readonly redisOperations: number;
+  readonly redisPeakBytes: number;
+  readonly peakBytes: number;
+  readonly parcels?: number;
+}
+
+const WORKERS = 2;
+const CONCURRENCY = 20;
+const WARM_UP = 500;
+
+const [what = "ours", kind = "graph", countText = "20000"] = process.argv.slice(2);
+const count = Number(countText);
+const redis = await startRedis();
+const connection = { host: "127.0.0.1", port: redis.port };
+const folder = mkdtempSync(join(tmpdir(), "orchestrator-bench-journal-"));
+let redisPeakBytes = 0;
+const watch = setInterval(async () => {
+  const used = Number(/^used_memory:(\d+)/m.exec(await redis.client.info("memory"))?.[1] ?? 0);
+  redisPeakBytes = Math.max(redisPeakBytes, used);
+}, 100);
+
+const measured = what === "ours" ? await ours() : what === "flows" ? await flows() : await raw();
+clearInterval(watch);
+console.log(JSON.stringify({ ...measured, redisPeakBytes, peakBytes: process.resourceUsage().maxRSS * 1024 }));
+await redis.stop();
+rmSync(folder, { recursive: true, force: true });
+process.exit(0);
+
+async function operations(): Promise<number> {
+  return Number(/^total_commands_processed:(\d+)/m.exec(await redis.client.info("stats"))![1]);
+}
+
+async function timed(run: () => Promise<void>): Promise<{ seconds: number; redisOperations: number; tasks: number }> {
+  const before = await operations();
+  const start = performance.now();
+  await run();
+  const seconds = (performance.now() - start) / 1000;
+  return { seconds, redisOperations: (await operations()) - before, tasks: count };
+}
+
+async function trips(trip: (index: number) => Promise<unknown>): Promise<Partial<Measured>> {
+  const times: number[] = [];
+  for (let index = 0; index < count; index++) {
+    const start = performance.now();
+    await trip(index);
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  return { p10: times[Math.floor(count / 10)]!, p50: times[Math.floor(count / 2)]!, p99: times[Math.floor(count * 0.99)]! };
+}
+
+async function raw(): Promise<object> {
+  const queue = new Queue("raw", { connection });
+  const events = new QueueEvents("raw", { connection });
+  await events.waitUntilReady();
+  const script = fileURLToPath(new URL("./raw-worker.js", import.meta.url));
+  const stop = await startProcesses(
+    Array.from({ length: WORKERS }, () => [script, String(redis.port), String(CONCURRENCY), "raw"]),
+  );
+  const opts = { removeOnComplete: true };
+  const all = async (tasks: number): Promise<void> => {
+    let left = tasks;
+    const done = new Promise<void>((resolve) => {
+      const onCompleted = (): void => {
+        if (--left > 0) return;
+        events.off("completed", onCompleted);
+        resolve();
+      };
+      events.on("completed", onCompleted);
+    });
+    for (let first = 0; first < tasks; first += 1000) {
+      const size = Math.min(1000, tasks - first);
+      await queue.addBulk(Array.from({ length: size }, (_, index) => ({ name: "task", data: first + index, opts })));
+    }
+    await done;
+  };
+  await all(WARM_UP);
+  const result =
+    kind === "trips"
+      ? await trips(async () => (await queue.add("task", 1, { removeOnComplete: 100 })).waitUntilFinished(events))
+      : await timed(() => all(count));
+  await stop();
+  return { tasks: count, seconds: 0, redisOperations: 0, ...result };
+}
+
+/** A tree of jobs, because flows know nothing else: 100 parents of a hundredth of the tasks each, and one root. */
+async function flows(): Promise<object> {
+  const producer = new FlowProducer({ connection });
+  const queue = new Queue("raw", { connection });
+  const events = new QueueEvents("raw", { connection });
+  await events.waitUntilReady();
+  const script = fileURLToPath(new URL("./raw-worker.js", import.meta.url));
+  const stop = await startProcesses(
+    Array.from({ length: WORKERS }, () => [script, String(redis.port), String(CONCURRENCY), "raw"]),
+  );
+  const leaves = Math.round(count / 100);
+  const leaf = { name: "leaf", queueName: "raw", data: 1 };
+  const parent = { ...leaf, children: Array.from({ length: leaves - 1 }, () => leaf) };
+  const result = await timed(async () => {
+    const { job } = await producer.add({ ...leaf, children: Array.from({ length: 100 }, () => parent) });
+    await job.waitUntilFinished(events);
+  });
+  await queue.close();
+  await stop();
+  return result;
+}
+
+async function ours(): Promise<object> {
+  const module = new URL("./functions.js", import.meta.url);
+  const orchestrator = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
+  const tasks = ["--tasks", fileURLToPath(module), "--concurrency", String(CONCURRENCY)];
+  const stop = await startProcesses(
+    Array.from({ length: WORKERS }, () => [orchestrator, "worker", "--connection", redis.url, ...tasks]),
+  );
+  const backend = distributed({ connection: redis.url });
+  const executor = new ParallelExecutor({ backend });
+  const run = worker(module, "nothing");
+  const graph = (size: number): Task[] => {
+    const shape = makeShape("layered", size);
+    return Array.from({ length: size }, (_, index) => ({
+      id: `task-${index}`,
+      name: "nothing",
+      run,
+      dependsOn: [...shape.dependencies.subarray(shape.offsets[index]!, shape.offsets[index + 1]!)].map(
+        (dependency) => `task-${dependency}`,
+      ),
+    }));
+  };
+  await executor.executeTasks(graph(WARM_UP));
+  const list = graph(count);
+  const journalled = { journal: folder, runId: "bench" };
+  const result =
+    kind === "trips"
+      ? await trips(() => executor.executeTasks([{ id: "task", name: "nothing", run }]))
+      : await timed(async () => {
+          const results = await executor.executeTasks(list, journalled);
+          for (const { error } of results.values()) if (error) throw error;
+        });
+  const { parcels } = backend.stats();
+  await executor.close();
+  await stop();
+  return { tasks: count, seconds: 0, redisOperations: 0, ...result, parcels };
+}
