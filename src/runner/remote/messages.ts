@@ -137,6 +137,11 @@ export type ToldMessage = z.infer<typeof toldMessage>;
 /** What a worker says of itself. */
 export type WorkerRecord = z.infer<typeof workerRecord>;
 
+/** Whether an answer is the last one to its attempt. */
+export function isEnd({ is }: Answer): boolean {
+  return is !== "started" && is !== "progress" && is !== "log" && is !== "noted";
+}
+
 /** The queue of tasks that need these custom resources. */
 export function queueOf(base: string, resources: readonly string[]): string {
   return resources.length === 0 ? base : `${base}.${[...resources].sort().join("+")}`;

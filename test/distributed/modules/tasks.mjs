@@ -52,3 +52,9 @@ export function large({ bytes }) {
 export function lengthOf({ value }) {
   return value.length;
 }
+
+export async function waitAndNote({ ms, note }, { taskId, attempt }) {
+  appendFileSync(note, `${taskId} ${attempt}\n`);
+  await delay(ms);
+  return taskId;
+}

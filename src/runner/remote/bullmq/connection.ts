@@ -32,10 +32,10 @@ export function patient(connection: RedisConnection): RedisConnection & { maxRet
   return {
     keepAlive: 5000,
     connectTimeout: 5000,
+    retryStrategy: (times: number) => Math.min(slowestRetryMs, times * 50),
     ...connection,
     maxRetriesPerRequest: null,
     enableReadyCheck: true,
-    retryStrategy: (times: number) => Math.min(slowestRetryMs, times * 50),
   };
 }
 

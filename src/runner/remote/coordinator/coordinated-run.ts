@@ -1,7 +1,7 @@
 /** What a coordinator knows of one run: attempts by token, parcels that are not settled, and what a predecessor left. */
 import { createHash, randomInt } from "node:crypto";
 import type { LeftParcel } from "../../../port/transport.js";
-import type { Answer } from "../messages.js";
+import { type Answer, isEnd } from "../messages.js";
 import type { CoordinatedAttempt } from "./coordinated-attempt.js";
 
 export interface SentParcel {
@@ -26,11 +26,6 @@ export interface LeftAttempt {
 interface ParcelIndex {
   readonly queue: string;
   readonly attempts: readonly (readonly [token: number, taskId: string, attempt: number])[];
-}
-
-/** Whether an answer is the last one to its attempt. */
-export function isEnd({ is }: Answer): boolean {
-  return is !== "started" && is !== "progress" && is !== "log" && is !== "noted";
 }
 
 /** Tokens of one epoch; a run that is taken over begins with the next. */

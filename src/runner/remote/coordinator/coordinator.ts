@@ -22,6 +22,7 @@ import type { Envelope } from "../envelope.js";
 import {
   type Answer,
   answersMessage,
+  isEnd,
   protocolVersion,
   purposeOf,
   type ToldMessage,
@@ -30,7 +31,7 @@ import {
 import type { ModuleNames } from "../modules.js";
 import { asRefusal, takeAnswer } from "./answers.js";
 import { CoordinatedAttempt } from "./coordinated-attempt.js";
-import { CoordinatedRun, isEnd, type SentParcel } from "./coordinated-run.js";
+import { CoordinatedRun, type SentParcel } from "./coordinated-run.js";
 import { AttemptEncoder } from "./encode-attempt.js";
 import { ParcelSizes } from "./parcel-size.js";
 import { Placement } from "./placement.js";

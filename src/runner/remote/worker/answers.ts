@@ -1,13 +1,14 @@
 /**
- * Sends answers to coordinators, in order for each run. One message is under way at a time for a run; what comes meanwhile
- * travels together in the next. So a single answer leaves at once, and many cost little each.
+ * Sends answers to coordinators, in order for each run. The end of a single attempt leaves at once, together with its
+ * beginning; where much goes on, answers of a few milliseconds travel together, so that each costs little.
  */
 import type { WorkerTransport } from "../../../port/transport.js";
 import type { Envelope } from "../envelope.js";
-import { type Answer, type AnswersMessage, protocolVersion, purposeOf } from "../messages.js";
+import { type Answer, type AnswersMessage, isEnd, protocolVersion, purposeOf } from "../messages.js";
 
-/** While much runs here, answers of so many milliseconds travel together. */
+/** What nobody waits for, and ends while much runs here, waits so long for company. */
 const gatherMs = 2;
+const mostUnderWay = 4;
 /** Answers beyond so many go into a message of their own. */
 const largestMessage = 1000;
 
@@ -26,7 +27,10 @@ export interface AnswersParts {
 
 class Outbox {
   answers: Answer[] = [];
-  sending = false;
+  /** Messages that have not arrived yet. */
+  underWay = 0;
+  timer: NodeJS.Timeout | undefined;
+  asked: NodeJS.Immediate | undefined;
   readonly idle: (() => void)[] = [];
 }
 
@@ -45,31 +49,43 @@ export class Answers {
       this.#outboxes.set(runId, outbox);
     }
     outbox.answers.push(answer);
-    if (outbox.sending) return;
-    outbox.sending = true;
-    // What is told in the same turn, such as start and end of a short attempt, travels together.
-    const send = (): void => void this.#send(runId, outbox);
-    if (this.#parts.busy()) setTimeout(send, gatherMs);
-    else setImmediate(send);
+    this.#askSend(runId, outbox, isEnd(answer) && !this.#parts.busy());
   }
 
-  /** Resolves when all that was told for the run before has left. */
+  /** Resolves when all that was told for the run before has arrived. */
   flushed(runId: string): Promise<void> {
     const outbox = this.#outboxes.get(runId);
     if (outbox === undefined) return Promise.resolve();
     return new Promise((resolve) => outbox.idle.push(resolve));
   }
 
+  /** Sends soon; an end that somebody waits for at once, with whatever else the same turn tells. */
+  #askSend(runId: string, outbox: Outbox, urgent: boolean): void {
+    if (outbox.underWay >= mostUnderWay || outbox.asked !== undefined) return;
+    const send = (): void => {
+      clearTimeout(outbox.timer);
+      outbox.timer = undefined;
+      outbox.asked = undefined;
+      void this.#send(runId, outbox);
+    };
+    if (urgent) outbox.asked = setImmediate(send);
+    else outbox.timer ??= setTimeout(send, gatherMs);
+  }
+
+  /** Messages of a run leave in order, by one connection, and none waits for the one before to have arrived. */
   async #send(runId: string, outbox: Outbox): Promise<void> {
-    while (outbox.answers.length > 0) {
-      const idle = outbox.idle.splice(0);
-      const answers = outbox.answers.splice(0);
-      for (const part of this.#split(answers)) await this.#sendOne(runId, part);
-      for (const resolve of idle) resolve();
+    const idle = outbox.idle.splice(0);
+    const parts = this.#split(outbox.answers.splice(0));
+    outbox.underWay++;
+    await Promise.all(parts.map((part) => this.#sendOne(runId, part)));
+    outbox.underWay--;
+    for (const resolve of idle) resolve();
+    if (outbox.answers.length > 0) {
+      this.#askSend(runId, outbox, true);
+    } else if (outbox.underWay === 0) {
+      for (const resolve of outbox.idle.splice(0)) resolve();
+      this.#outboxes.delete(runId);
     }
-    for (const resolve of outbox.idle.splice(0)) resolve();
-    outbox.sending = false;
-    this.#outboxes.delete(runId);
   }
 
   #split(answers: readonly Answer[]): readonly (readonly Answer[])[] {
