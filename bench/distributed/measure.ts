@@ -68,7 +68,11 @@ async function trips(trip: (index: number) => Promise<unknown>): Promise<Partial
     times.push(performance.now() - start);
   }
   times.sort((a, b) => a - b);
-  return { p10: times[Math.floor(count / 10)]!, p50: times[Math.floor(count / 2)]!, p99: times[Math.floor(count * 0.99)]! };
+  return {
+    p10: times[Math.floor(count / 10)]!,
+    p50: times[Math.floor(count / 2)]!,
+    p99: times[Math.floor(count * 0.99)]!,
+  };
 }
 
 async function raw(): Promise<object> {

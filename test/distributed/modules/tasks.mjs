@@ -58,3 +58,8 @@ export async function waitAndNote({ ms, note }, { taskId, attempt }) {
   await delay(ms);
   return taskId;
 }
+
+export async function workAndNote({ ms, note }, { taskId }) {
+  await delay(ms);
+  appendFileSync(note, `${taskId}\n`);
+}
