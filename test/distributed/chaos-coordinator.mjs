@@ -4,7 +4,11 @@ import { ParallelExecutor, worker } from "orchestrator-executor/parallel";
 
 const { url, count, module, journal, note } = JSON.parse(process.argv[2]);
 const backend = distributed({ connection: url, lease: 2, window: 400 });
-const executor = new ParallelExecutor({ backend, maxConcurrentTasks: 400, retries: { attempts: 50, delay: "50ms" } });
+const executor = new ParallelExecutor({
+  backend,
+  maxConcurrentTasks: 400,
+  retries: { attempts: 50, delay: "50ms", maxDelay: "500ms" },
+});
 const layer = 100;
 const tasks = Array.from({ length: count }, (_, index) => ({
   id: `t${index}`,

@@ -1,5 +1,6 @@
 /** A cluster of a test's own: a Redis server and workers, each a process. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,23 +49,25 @@ export async function startCluster(redisArguments: readonly string[] = []): Prom
   const folder = mkdtempSync(join(tmpdir(), "orchestrator-cluster-"));
   const args = ["--dir", folder, "--appendonly", "yes", "--appendfsync", "everysec", ...redisArguments];
   const redis = await startRedis({ args });
-  const running = new Set<WorkerProcess>();
+  // From their start on, so that one that is still coming up is ended too.
+  const running = new Set<ChildProcess>();
   const cluster: Cluster = {
     redis,
     url: redis.url,
     folder,
     async worker(given = {}) {
-      const started = await startWorkerProcess(given.env?.ORCHESTRATOR_REDIS ?? redis.url, given);
-      running.add(started);
-      void started.ended.then(() => running.delete(started));
-      return started;
+      return startWorkerProcess(given.env?.ORCHESTRATOR_REDIS ?? redis.url, given, (child) => {
+        running.add(child);
+        child.once("exit", () => running.delete(child));
+      });
     },
     async restartRedis() {
       cluster.redis = await startRedis({ port: redis.port, args });
     },
     async stop() {
-      for (const worker of running) worker.kill("SIGKILL");
-      await Promise.all([...running].map(({ ended }) => ended));
+      const ended = [...running].map((child) => once(child, "exit"));
+      for (const child of running) child.kill("SIGKILL");
+      await Promise.all(ended);
       await redis.stop();
       await cluster.redis.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -74,7 +77,11 @@ export async function startCluster(redisArguments: readonly string[] = []): Prom
   return cluster;
 }
 
-async function startWorkerProcess(url: string, given: WorkerArguments): Promise<WorkerProcess> {
+async function startWorkerProcess(
+  url: string,
+  given: WorkerArguments,
+  onSpawn: (child: ChildProcess) => void,
+): Promise<WorkerProcess> {
   const { id = `worker-${++workers}`, tasks: modules = [tasksFile], flags = [], env, within = [] } = given;
   const command = [
     ...within,
@@ -90,6 +97,8 @@ async function startWorkerProcess(url: string, given: WorkerArguments): Promise<
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ORCHESTRATOR_REDIS: url, ...env },
   });
+  onSpawn(child);
+  const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   let printed = "";
   for (const stream of [child.stdout!, child.stderr!])
     stream.setEncoding("utf8").on("data", (text) => (printed += text));
@@ -103,8 +112,8 @@ async function startWorkerProcess(url: string, given: WorkerArguments): Promise<
     kill: (signal = "SIGKILL") => void child.kill(signal),
     ended,
   };
-  await until(() => printed.includes(" serves ") || child.exitCode !== null, `worker ${id} to serve`, 60);
-  if (child.exitCode !== null) throw new Error(`worker ${id} ended with ${child.exitCode}: ${printed}`);
+  await until(() => printed.includes(" serves ") || isOver(), `worker ${id} to serve`, 60);
+  if (isOver()) throw new Error(`worker ${id} ended with ${child.exitCode ?? child.signalCode}: ${printed}`);
   return worker;
 }
 

@@ -1,5 +1,5 @@
 /** Reads what a cluster keeps in Redis, once. */
-import { connect, loadEngine } from "./bullmq/connection.js";
+import { connect, loadRedis } from "./bullmq/connection.js";
 import { Keys } from "./bullmq/keys.js";
 import type { ClusterQueue, ClusterView, ClusterWorker } from "./cluster.js";
 import { Envelope } from "./envelope.js";
@@ -10,7 +10,7 @@ import type { CheckedClusterOptions } from "./options.js";
 const runSeenMs = 60_000;
 
 export async function look(checked: CheckedClusterOptions): Promise<ClusterView> {
-  const engine = await loadEngine();
+  const engine = { Redis: await loadRedis() };
   const keys = new Keys(checked.prefix);
   const connection = { ...checked.connection, retryStrategy: () => null };
   let trouble: Error | undefined;

@@ -13,10 +13,20 @@ export interface Engine {
 
 /** @throws OrchestratorError `PACKAGE_NOT_FOUND` */
 export async function loadEngine(): Promise<Engine> {
+  const [bullmq, Redis] = await orMissing(Promise.all([import("bullmq"), loadRedis()]));
+  return { bullmq, Redis };
+}
+
+/** For whoever needs no more than a connection. */
+export async function loadRedis(): Promise<Engine["Redis"]> {
+  return (await orMissing(import("ioredis"))).Redis;
+}
+
+async function orMissing<T>(loading: Promise<T>): Promise<T> {
   try {
-    const [bullmq, { Redis }] = await Promise.all([import("bullmq"), import("ioredis")]);
-    return { bullmq, Redis };
+    return await loading;
   } catch (error) {
+    if (error instanceof OrchestratorError) throw error;
     throw new OrchestratorError(
       "PACKAGE_NOT_FOUND",
       "running on several machines needs the packages bullmq and ioredis: npm install bullmq ioredis",
@@ -39,7 +49,11 @@ export function patient(connection: RedisConnection): RedisConnection & { maxRet
   };
 }
 
-export function connect(engine: Engine, connection: RedisConnection, onTrouble: (error: Error) => void): Redis {
+export function connect(
+  engine: Pick<Engine, "Redis">,
+  connection: RedisConnection,
+  onTrouble: (error: Error) => void,
+): Redis {
   const redis = new engine.Redis(patient(connection) as never);
   redis.on("error", onTrouble);
   return redis;

@@ -5,7 +5,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Redis } from "ioredis";
-import { connect, loadEngine } from "./connection.js";
+import { connect, loadRedis } from "./connection.js";
 import type { FromLeaseThread, Lease, LeaseSetup, ToLeaseThread } from "./lease-messages.js";
 
 const { connection, leaseMs, recordKey, listKey, workerId } = workerData as LeaseSetup;
@@ -29,7 +29,7 @@ function tell(message: FromLeaseThread): void {
   parentPort!.postMessage(message);
 }
 
-const redis: Redis = connect(await loadEngine(), connection, (error) =>
+const redis: Redis = connect({ Redis: await loadRedis() }, connection, (error) =>
   tell({ is: "trouble", message: error.message }),
 );
 let renewing = false;
