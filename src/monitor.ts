@@ -1,4 +1,5 @@
 /** `orchestrator-executor/monitor`: numbers about runs while they go on. */
+export { analyze, type Bound, type ChainPiece, type RunAnalysis } from "./core/analysis.js";
 export type { Distribution } from "./monitor/distribution.js";
 export {
   ExecutionMonitor,

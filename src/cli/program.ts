@@ -45,6 +45,7 @@ export function makeProgram(): Program {
   addRunsCommands(root, lazily);
   addClusterCommands(root, lazily);
   addImageCommands(root, lazily);
+  addReport(root, lazily);
   addDoctor(root, lazily);
   addCompletion(root, lazily);
   for (const command of root.commands) command.exitOverride().showHelpAfterError("(--help shows what is taken)");
@@ -88,6 +89,7 @@ function addRun(root: Command, lazily: Lazily): void {
     .option("--task-outputs", "include the output of every task in the JSON document")
     .option("-l, --logs", "print what tasks log and write while they run")
     .option("-q, --quiet", "print failures and outputs alone")
+    .option("--trace <file>", "write what happens as a trace, for Perfetto (ui.perfetto.dev) and Chrome")
     .option("-j, --journal <folder>", "keep what is done in a folder, so that the run can be gone on with")
     .option("--run-id <id>", "name of the run; default: one made of the time")
     .option("--resume [id]", "go on with a journalled run; without an id, with the last that is not done")
@@ -106,6 +108,27 @@ Examples:
   $ orchestrator run pipeline.yaml --journal runs --resume`,
     )
     .action(lazily(async () => (await import("./commands/run.js")).run));
+}
+
+function addReport(root: Command, lazily: Lazily): void {
+  root
+    .command("report")
+    .description("Tell why a journalled run took as long as it did.")
+    .argument("<run>", "id of a run, or its folder")
+    .option("-j, --journal <folder>", "folder of journals (default: runs)")
+    .option("--html <file>", "write one page that needs nothing else")
+    .option("--json", "print the analysis as JSON")
+    .addHelpText(
+      "after",
+      `
+The run is walked back from its last end to its start: what ran, and what was waited for. The pieces add up to the time that
+it took. One more worker is simulated by the real scheduler.
+
+Examples:
+  $ orchestrator report 2026-11-24-nightly
+  $ orchestrator report runs/2026-11-24-nightly --html report.html`,
+    )
+    .action(lazily(async () => (await import("./commands/report.js")).report));
 }
 
 function addValidate(root: Command, lazily: Lazily): void {

@@ -8,6 +8,7 @@ import type { Run } from "../../executor/run.js";
 import type { JournalOptions, RunOptions } from "../../executor/run-options.js";
 import type { ExecutionResult, TaskStatus } from "../../model/result.js";
 import { parseDurationMs } from "../../model/units.js";
+import type { TraceWriter } from "../../monitor/trace.js";
 import { loadPipeline } from "../../pipeline/load.js";
 import { type Pipeline, taskOnly } from "../../pipeline/pipeline.js";
 import { type PipelinePlan, planPipeline } from "../../pipeline/plan.js";
@@ -33,6 +34,7 @@ export interface RunFlags extends InputFlags, JournalFlags {
   readonly taskOutputs?: boolean;
   readonly logs?: boolean;
   readonly quiet?: boolean;
+  readonly trace?: string;
 }
 
 export async function run(file: string, flags: RunFlags): Promise<ExitCode> {
@@ -51,14 +53,16 @@ export async function carryOut(
   prepareOutput(flags.output);
   const about = { file: resolve(pipeline.file), text: pipeline.document.text, flags: flagsToKeep(flags) };
   const options = await journalOptions(plan, about, flags);
+  const trace = await openTrace(flags.trace);
   const executor = new ParallelExecutor(config);
   try {
     const running = executor.run(plan.graph, options);
-    const ended = await watch(running, plan, config, flags);
+    const ended = await watch(running, plan, config, flags, trace);
     const code = tell(ended, plan, flags);
     return tellOfJournal(running, options, code, flags);
   } finally {
     await executor.close();
+    trace?.close();
   }
 }
 
@@ -104,6 +108,17 @@ function prepareOutput(file: string | undefined): void {
   }
 }
 
+/** Loaded where a trace is wanted. */
+async function openTrace(file: string | undefined): Promise<TraceWriter | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    const { TraceWriter } = await import("../../monitor/trace.js");
+    return new TraceWriter(file);
+  } catch (error) {
+    throw new UsageError(`--trace ${file} cannot be written: ${(error as Error).message}`);
+  }
+}
+
 interface Ended {
   readonly run: Run;
   readonly results: ReadonlyMap<string, ExecutionResult>;
@@ -114,9 +129,16 @@ interface Ended {
   readonly interrupted: boolean;
 }
 
-async function watch(running: Run, plan: PipelinePlan, config: ExecutionConfig, flags: RunFlags): Promise<Ended> {
+async function watch(
+  running: Run,
+  plan: PipelinePlan,
+  config: ExecutionConfig,
+  flags: RunFlags,
+  trace: TraceWriter | undefined,
+): Promise<Ended> {
   const reporter = makeReporter(flags, remainingTime(plan, config));
   running.observe(reporter);
+  if (trace !== undefined) running.observe(trace);
   reporter.start();
   const interruption = new Interruption(running, reporter);
   try {
