@@ -183,7 +183,9 @@ function expectMetrics(told: ExecutionMetrics, naive: NaiveMonitor, now: number)
   }
 }
 
-test(`tells what a naive model tells, in ${histories} histories`, { timeout: 120_000 }, async () => {
+test(`tells what a naive model tells, in ${histories} histories`, {
+  timeout: Math.max(120_000, histories * 2000),
+}, async () => {
   for (let seed = 1; seed <= histories; seed++) {
     try {
       await compare(seed);
