@@ -5,6 +5,7 @@ export type { RunnerEnforcement } from "./executor/compose.js";
 export { type ExecutionConfig, ExecutionMode, type ResourceLimits } from "./executor/config.js";
 export type { RunResults } from "./executor/outcomes.js";
 export { ParallelExecutor } from "./executor/parallel-executor.js";
+export type { RerunOptions } from "./executor/rerun.js";
 export type { Run } from "./executor/run.js";
 export type { JournalOptions, RunOptions } from "./executor/run-options.js";
 export { type PushOptions, type TakeOptions, TaskQueue, type TaskQueueOptions } from "./executor/task-queue.js";

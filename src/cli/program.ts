@@ -94,6 +94,9 @@ function addRun(root: Command, lazily: Lazily): void {
     .option("--run-id <id>", "name of the run; default: one made of the time")
     .option("--resume [id]", "go on with a journalled run; without an id, with the last that is not done")
     .addOption(new Option("--durability <what>", "what the journal outlives").choices(["process-crash", "power-loss"]))
+    .option("--ui", "serve a live page for the browser, and print its address")
+    .option("--ui-port <port>", "port of the live page; implies --ui", portNumber)
+    .option("--ui-keep", "keep the page open after the run, until Ctrl-C; implies --ui")
     .addHelpText(
       "after",
       `
@@ -105,7 +108,8 @@ Examples:
   $ orchestrator run pipeline.yaml --json > result.json
   $ orchestrator run pipeline.yaml --mode sequential --logs
   $ orchestrator run pipeline.yaml --journal runs
-  $ orchestrator run pipeline.yaml --journal runs --resume`,
+  $ orchestrator run pipeline.yaml --journal runs --resume
+  $ orchestrator run pipeline.yaml --ui --ui-keep`,
     )
     .action(lazily(async () => (await import("./commands/run.js")).run));
 }
@@ -299,6 +303,13 @@ function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1 || text.trim() === "")
     throw new InvalidArgumentError("It takes a whole number from 1.");
+  return value;
+}
+
+function portNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 65_535)
+    throw new InvalidArgumentError("It takes a port from 0 (a free one) to 65535.");
   return value;
 }
 

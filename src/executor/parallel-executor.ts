@@ -11,6 +11,7 @@ import { RunnerSet } from "./compose.js";
 import { type ExecutionConfig, inParallel, type ResolvedConfig, resolveConfig } from "./config.js";
 import { type ExecutorFeatures, plainFeatures } from "./features.js";
 import type { RunResults } from "./outcomes.js";
+import { type RerunOptions, tasksToRerun } from "./rerun.js";
 import { Run } from "./run.js";
 import { checkRunOptions, type RunOptions } from "./run-options.js";
 import { systemClock } from "./system-clock.js";
@@ -43,6 +44,7 @@ export class ParallelExecutor implements AsyncDisposable {
   readonly #random: () => number;
   readonly #runs = new Set<Run>();
   readonly #streams = new Set<TaskStream>();
+  readonly #watchers = new Set<(run: Run) => void>();
   #closed = false;
 
   /** @throws InvalidOptionError with everything that is wrong with the configuration. */
@@ -63,7 +65,7 @@ export class ParallelExecutor implements AsyncDisposable {
     return this.#start(graph, options, this.#config);
   }
 
-  #start(graph: TaskGraph | readonly Task[], options: RunOptions, config: ResolvedConfig): Run {
+  #start(graph: TaskGraph | readonly Task[], options: RunOptions, config: ResolvedConfig, graphName = "tasks"): Run {
     if (this.#closed) throw closedError();
     const journal = checkRunOptions(options);
     const tasks = graph instanceof TaskGraph ? graph.tasks : graph;
@@ -74,7 +76,7 @@ export class ParallelExecutor implements AsyncDisposable {
     this.#runners.prestart(tasks);
     const run = new Run({
       id: options.runId ?? randomUUID(),
-      graphName: graph instanceof TaskGraph ? graph.name : "tasks",
+      graphName: graph instanceof TaskGraph ? graph.name : graphName,
       graph: compiled,
       additions: new AdditionCompiler(settings, compiled.pools),
       config,
@@ -87,7 +89,26 @@ export class ParallelExecutor implements AsyncDisposable {
     this.#runs.add(run);
     const forget = (): void => void this.#runs.delete(run);
     run.results.then(forget, forget);
+    for (const watcher of this.#watchers) watcher(run);
     return run;
+  }
+
+  /**
+   * Runs again, as a new run, what did not succeed in an earlier one (or the tasks that are named), with all that depends
+   * on it. What had succeeded is not run again: its output is what it was. The earlier run may still go on.
+   *
+   * @throws InvalidOptionError where everything has succeeded, or for an unknown task.
+   */
+  rerun(run: Run, options: RerunOptions & RunOptions = {}): Run {
+    const { taskIds, ...runOptions } = options;
+    const tasks = tasksToRerun(run, taskIds === undefined ? {} : { taskIds });
+    return this.#start(tasks, runOptions, this.#config, run.graphName);
+  }
+
+  /** Calls back with each run before it starts, the first included that is made after this. The function that it gives ends that. */
+  onRun(callback: (run: Run) => void): () => void {
+    this.#watchers.add(callback);
+    return () => void this.#watchers.delete(callback);
   }
 
   /** Runs the tasks as `config.mode` says and gives their results when all have ended. Rejects only for bad input. */

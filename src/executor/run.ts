@@ -1,8 +1,11 @@
 /** One execution of one graph, as callers see it. */
 import type { CompiledGraph } from "../core/compile.js";
 import type { AdditionCompiler } from "../core/compile-additions.js";
+import { isEnd } from "../core/task-state.js";
 import { asError, OrchestratorError } from "../model/error.js";
 import type { RunEvent } from "../model/event.js";
+import type { ExecutionResult } from "../model/result.js";
+import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import type { JournalSettings, ResumeReport } from "../port/journal.js";
 import type { Observer } from "../port/observer.js";
@@ -29,6 +32,10 @@ export interface RunParts {
 /** One execution of one graph. */
 export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
   readonly id: string;
+  /** Name of the graph; `"tasks"` for a plain list. */
+  readonly graphName: string;
+  /** The tasks that it was made of, without those that tasks added. */
+  readonly tasks: readonly Task[];
   /** The results, when every task has ended. Never rejects for a task's failure. */
   readonly results: Promise<RunResults>;
   readonly #parts: RunParts;
@@ -40,6 +47,8 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
     const { graph } = parts;
     this.#parts = parts;
     this.id = parts.id;
+    this.graphName = parts.graphName;
+    this.tasks = graph.tasks;
     const settled = { resolve: (_results: RunResults): void => undefined, reject: (_error: Error): void => undefined };
     this.results = new Promise((resolve, reject) => {
       settled.resolve = resolve;
@@ -130,14 +139,30 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
 
   /** Cancels one task; those that depend on it are skipped. Throws `RangeError` for an unknown id; does nothing to one that has ended. */
   cancelTask(taskId: string): void {
+    this.#core.send({ type: "task-cancelled", at: this.#parts.clock.now(), task: this.#numberOf(taskId) });
+  }
+
+  /** The result of a task that has ended; `undefined` while it has not. Throws `RangeError` for an unknown id. */
+  result(taskId: string): ExecutionResult | undefined {
+    const { outcomes, scheduler } = this.#core;
+    const task = this.#numberOf(taskId);
+    return isEnd(scheduler.table.state[task]!) ? outcomes.result(task) : undefined;
+  }
+
+  #numberOf(taskId: string): number {
     const task = this.#parts.graph.numbers.get(taskId);
     if (task === undefined) throw new RangeError(`task "${taskId}" is not in this run`);
-    this.#core.send({ type: "task-cancelled", at: this.#parts.clock.now(), task });
+    return task;
   }
 
   /** Has `observer` told of all events from now on. */
   observe(observer: Observer): void {
     this.#core.reporter.add(observer);
+  }
+
+  /** Stops telling `observer`. */
+  unobserve(observer: Observer): void {
+    this.#core.events.remove(observer);
   }
 
   /** The events from now on: all of them where this is asked for before the run has started, which it does on the next microtask. */

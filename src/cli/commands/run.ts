@@ -17,6 +17,7 @@ import { type ExitCode, exitCode, UsageError } from "../exit-code.js";
 import { type InputFlags, readInputs } from "../input-values.js";
 import { Interruption } from "../interruption.js";
 import { defaultJournal, type JournalFlags, journalOptions, type KeptFlags, keptFlags } from "../journal-flags.js";
+import { openLivePage } from "../live-page.js";
 import { RemainingTime } from "../render/estimate.js";
 import { viewOf } from "../render/graph-view.js";
 import { makeReporter } from "../render/reporter.js";
@@ -35,6 +36,9 @@ export interface RunFlags extends InputFlags, JournalFlags {
   readonly logs?: boolean;
   readonly quiet?: boolean;
   readonly trace?: string;
+  readonly ui?: boolean;
+  readonly uiPort?: number;
+  readonly uiKeep?: boolean;
 }
 
 export async function run(file: string, flags: RunFlags): Promise<ExitCode> {
@@ -55,12 +59,16 @@ export async function carryOut(
   const options = await journalOptions(plan, about, flags);
   const trace = await openTrace(flags.trace);
   const executor = new ParallelExecutor(config);
+  const page = await openLivePage(executor, flags);
   try {
     const running = executor.run(plan.graph, options);
     const ended = await watch(running, plan, config, flags, trace);
     const code = tell(ended, plan, flags);
-    return tellOfJournal(running, options, code, flags);
+    const told = tellOfJournal(running, options, code, flags);
+    if (!ended.interrupted) await page?.keep();
+    return told;
   } finally {
+    await page?.close();
     await executor.close();
     trace?.close();
   }
