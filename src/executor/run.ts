@@ -162,7 +162,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
 
   /** Stops telling `observer`. */
   unobserve(observer: Observer): void {
-    this.#core.events.remove(observer);
+    this.#core.reporter.remove(observer);
   }
 
   /** The events from now on: all of them where this is asked for before the run has started, which it does on the next microtask. */
