@@ -1,6 +1,5 @@
 /** Names, errors and output that were made to harm a page; what a page keeps from some readers; and a run of 100,000 tasks. */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Dashboard, startDashboard } from "#src/dashboard/index.js";
@@ -94,7 +93,7 @@ describe.runIf(present("chromium"))("against a browser", () => {
     // The page's own policy would not let axe in.
     const page = await browser.open(dashboard.url, { colorScheme, bypassCSP: true });
     await page.getByText("Ended: failed").waitFor();
-    await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+    await page.evaluate(axe.source);
     await page.keyboard.press("n");
     await page.locator(".panel .error-message").first().waitFor();
     for (const view of ["1", "2", "3", "4", "?"]) {

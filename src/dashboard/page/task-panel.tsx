@@ -228,7 +228,9 @@ function Log({ lines, dropped }: { readonly lines: readonly LogLine[]; readonly 
     if (atEnd.current) box.current!.scrollTop = box.current!.scrollHeight;
   }, [lines]);
   const follow = (): void => {
-    const { scrollTop, scrollHeight, clientHeight } = box.current!;
+    // A scroll is told late: the box may be gone by then.
+    if (box.current === null) return;
+    const { scrollTop, scrollHeight, clientHeight } = box.current;
     atEnd.current = scrollTop + clientHeight > scrollHeight - 20;
   };
   return (
