@@ -23,15 +23,21 @@ export async function openJournal(request: JournalRequest): Promise<RunJournal> 
   refuseExisting(folder, request);
   makeFolder(folder, request);
   const lock = writing(() => RunLock.acquire(folder, request.runId, request.at));
+  let journal: RunJournal;
   try {
     // Somebody may have begun it while the lock was waited for.
     refuseExisting(folder, request);
-    const journal = openLocked(folder, lock, request);
+    journal = openLocked(folder, lock, request);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+  try {
     // That the run was begun is known before its first task starts.
     await journal.commit();
     return journal;
   } catch (error) {
-    lock.release();
+    journal.close();
     throw error;
   }
 }

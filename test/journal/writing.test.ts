@@ -91,6 +91,25 @@ describe("what a task starts on the ground of is in the journal", () => {
   });
 });
 
+test("a segment that has grown large is followed by another, and both are read", async () => {
+  const tasks = Array.from(
+    { length: 1300 },
+    (_, n): Task => ({ id: `t${n}`, run: () => Buffer.alloc(60_000, n % 256) }),
+  );
+  await execute(tasks);
+  const { readdirSync } = await import("node:fs");
+  expect(readdirSync(join(folder, "r")).filter((name) => name.endsWith(".journal"))).toEqual([
+    "000001.journal",
+    "000002.journal",
+  ]);
+  const results = await execute(
+    tasks.map(({ id }) => ({ id, run: tasks[0]!.run })),
+    { resume: true },
+  );
+  expect([...results.values()].every(({ attempts }) => attempts === 1)).toBe(true);
+  expect(results.get("t1299")!.output).toEqual(Buffer.alloc(60_000, 1299 % 256));
+});
+
 describe("one run id has one writer", () => {
   test("another process is told who has it; a dead one's lock is taken over", async () => {
     const { child, lines } = start("hang");
