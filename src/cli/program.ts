@@ -46,6 +46,7 @@ export function makeProgram(): Program {
   addClusterCommands(root, lazily);
   addImageCommands(root, lazily);
   addReport(root, lazily);
+  addUi(root, lazily);
   addDoctor(root, lazily);
   addCompletion(root, lazily);
   for (const command of root.commands) command.exitOverride().showHelpAfterError("(--help shows what is taken)");
@@ -233,6 +234,15 @@ Configure a client to start it, for example:
   { "mcpServers": { "sandbox": { "command": "npx", "args": ["orchestrator", "mcp", "--allow", "pandas"] } } }`,
     )
     .action(lazily(async () => (await import("./commands/mcp.js")).mcp));
+}
+
+function addUi(root: Command, lazily: Lazily): void {
+  root
+    .command("ui")
+    .description("Show journals of earlier runs on the live page, in the browser.")
+    .argument("[folder]", "folder of a journal, or of one run in it")
+    .option("-p, --port <port>", "port of the page; default: a free one", portNumber)
+    .action(lazily(async () => (await import("./commands/ui.js")).ui));
 }
 
 function addDoctor(root: Command, lazily: Lazily): void {

@@ -298,7 +298,8 @@ export class RunModel implements Observer {
     this.endedAt = at;
     this.series.advance(this.#since(at));
     const failed = this.#count("failed") + this.#count("timed-out");
-    const cancelled = this.state === "cancelling" && this.#count("cancelled") > 0;
+    const ends = failed + this.#count("succeeded") + this.#count("skipped");
+    const cancelled = this.state === "cancelling" && ends < this.tasks.size;
     this.state = cancelled ? "cancelled" : failed > 0 ? "failed" : "succeeded";
   }
 }
