@@ -42,7 +42,7 @@ async function boot(image: VmImage): Promise<void> {
         if (kind === "H") resolve();
       };
     });
-    await orEnd(started, "the probe", hello);
+    await orEnd(started, "it ended", hello);
   } finally {
     clearTimeout(timer);
     await machine?.sandbox.dispose();

@@ -25,8 +25,9 @@ export function hiddenArguments(recipe: LaunchRecipe, scratch: string): Uint8Arr
     ...["--uid", String(insideUser.uid), "--gid", String(insideUser.gid), "--hostname", "sandbox"],
     ...["--die-with-parent", "--new-session", "--cap-drop", "ALL"],
     ...["--seccomp", String(seccompDescriptor)],
-    ...recipe.mounts.flatMap(mountArguments),
+    ...recipe.mounts.filter(({ type }) => type !== "device").flatMap(mountArguments),
     ...["--proc", "/proc", "--dev", "/dev"],
+    ...recipe.mounts.filter(({ type }) => type === "device").flatMap(mountArguments),
     ...Object.entries(scratchNames).flatMap(([folder, name]) => [
       "--bind",
       `${scratch}/${name}`,

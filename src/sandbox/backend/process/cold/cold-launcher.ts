@@ -1,6 +1,6 @@
 /** Starts sandboxes cold: one process tree for each, by bubblewrap. How, is in `launch-script.ts`. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import type { Cgroup } from "../../../../host/cgroup/index.js";
 import { driverFolder, type LaunchRecipe } from "../../../recipe.js";
 import type { SandboxLauncher } from "../../../run/launched.js";
@@ -67,6 +67,7 @@ export class ColdLauncher implements SandboxLauncher<LaunchRecipe> {
       openFiles: limits.openFiles,
       dataKibibytes: data === undefined ? undefined : Math.ceil(data / 1024),
       fileSizeKibibytes: Math.ceil(limits.fileSizeBytes / 1024),
+      deviceGroup: deviceGroupOf(recipe),
     };
     const inside = [
       ...lockCommand(userProcessLimit(recipe) ?? 0),
@@ -100,6 +101,12 @@ export class ColdLauncher implements SandboxLauncher<LaunchRecipe> {
       watched: watchedLimits(recipe),
     });
   }
+}
+
+/** The group to which a device belongs that is to be used. */
+function deviceGroupOf(recipe: LaunchRecipe): number | undefined {
+  const device = recipe.mounts.find((mount) => mount.type === "device");
+  return device === undefined ? undefined : statSync(device.source, { throwIfNoEntry: false })?.gid;
 }
 
 function lockCommand(processes: number): string[] {

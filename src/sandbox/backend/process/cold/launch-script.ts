@@ -45,6 +45,8 @@ export interface LaunchParameters {
   readonly seccomp: string;
   /** Private memory of each process; `undefined`: unlimited. */
   readonly dataKibibytes: number | undefined;
+  /** The one group besides its own that the run's user is given, by which it may use a device; `undefined`: none. */
+  readonly deviceGroup: number | undefined;
 }
 
 export function launchArguments(
@@ -54,7 +56,9 @@ export function launchArguments(
 ) {
   const { scratch, diskBytes, inodes, user, channelDescriptor, openFiles, fileSizeKibibytes, seccomp } = parameters;
   const data = parameters.dataKibibytes ?? "unlimited";
-  const positional = [scratch, diskBytes, inodes, user, channelDescriptor, openFiles, fileSizeKibibytes, seccomp, data];
+  const groups = parameters.deviceGroup === undefined ? "--clear-groups" : `--groups=${parameters.deviceGroup}`;
+  const limits = [channelDescriptor, openFiles, fileSizeKibibytes, seccomp, data];
+  const positional = [scratch, diskBytes, inodes, user, ...limits, groups];
   return [...positional.map(String), ...procsFiles, "--", ...command];
 }
 
@@ -83,6 +87,8 @@ done
 fail() { echo "failed $1" >&4; exit 1; }
 scratch=$1 disk=$2 inodes=$3 user=$4 channel=$5 open_files=$6 file_size=$7 seccomp=$8 data=$9
 shift 9
+user_groups=$1
+shift
 groups=()
 while [ "$1" != -- ]; do groups+=("$1"); shift; done
 shift
@@ -101,7 +107,7 @@ shift
     eval "exec $channel<&3 3>&-"
     ulimit -c 0 -l 64 -t ${longestCpuSeconds} -n "$open_files" -f "$file_size" -d "$data"
     if [ -n "$user" ]; then
-      exec -c /usr/bin/setpriv --reuid="$user" --regid="$user" --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs -- \
+      exec -c /usr/bin/setpriv --reuid="$user" --regid="$user" "$user_groups" --inh-caps=-all --bounding-set=-all --no-new-privs -- \
         /bin/bash --noprofile --norc -c ${shellQuote(pipes)} pipes "$channel" "$@"
     fi
     exec -c /bin/bash --noprofile --norc -c ${shellQuote(pipes)} pipes "$channel" "$@"

@@ -163,8 +163,10 @@ class Agent:
         self.make_group()
         self.cgroup = os.open(GROUP, os.O_PATH | os.O_CLOEXEC)
         self.random = os.open("/dev/urandom", os.O_WRONLY | os.O_CLOEXEC)
-        root.build(plan["mounts"], plan["folders"])
+        # A promise of memory is always given, and kept by the group's limit: its verdict is to be the same as on a host.
+        write("/proc/sys/vm/overcommit_memory", "1")
         write("/proc/sys/kernel/core_pattern", "|/bin/false")
+        root.build(plan["mounts"], plan["folders"])
         self.start_init()
         self.start_driver()
 

@@ -161,7 +161,7 @@ export class Machine {
   #describeExit(failure: string | undefined): string {
     if (failure !== undefined) return failure;
     const words = this.lastWords;
-    const panic = /Kernel panic[^\n]*/.exec(words)?.[0];
+    const panic = /Kernel panic[ -~]*/.exec(this.#console)?.[0];
     if (panic !== undefined) return `the guest's kernel gave up: ${panic}`;
     return `the virtual machine ended${words === "" ? "" : `: ${words}`}`;
   }

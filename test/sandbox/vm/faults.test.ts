@@ -1,0 +1,148 @@
+/**
+ * Guests whose kernel is the enemy's, and machines that die: each ends as a verdict, and nothing is left. The hostile guests
+ * are real ones, which boot and do their worst with busybox in the place of the agent.
+ */
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import "#src/sandbox/language/index.js";
+import { softwareEmulation } from "#src/sandbox/backend/vm/accelerator.js";
+import { type CpioEntry, cpioFile, cpioFolder, cpioProgram, makeCpio } from "#src/sandbox/backend/vm/image/cpio.js";
+import { findImage, type VmImage } from "#src/sandbox/backend/vm/image/image-store.js";
+import { Machine } from "#src/sandbox/backend/vm/machine/machine.js";
+import { VmSandbox } from "#src/sandbox/backend/vm/run/vm-sandbox.js";
+import { resolveSandboxConfig } from "#src/sandbox/config.js";
+import { resolveCodeRequest } from "#src/sandbox/request.js";
+import { runCode } from "#src/sandbox/run/run-code.js";
+import { present } from "../../support/require-component.js";
+import { executorOf } from "../conformance/backend-under-test.js";
+import { remainsOf } from "../process/supervisor.js";
+import { provideImage, testImageName } from "./image.js";
+import { vmUnderTest } from "./vm-under-test.js";
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
+
+const isHere = present("linux", "qemu", "e2fsprogs", "bubblewrap", "util-linux", "python");
+
+/** Says hello and passes its gate, as an agent would, and then turns. `printf` writes the bytes of frames. */
+const turncoat = (deed: string) => `#!/bin/busybox sh
+b=/bin/busybox
+$b mkdir -p /proc /sys
+$b mount -t devtmpfs dev /dev
+$b mount -t proc proc /proc
+while read -r module; do $b insmod "/modules/$module.ko"; done </modules/order
+until [ -c /dev/vport0p1 -o -c /dev/vport1p1 ]; do $b usleep 20000; done
+line=/dev/vport0p1
+[ -c $line ] || line=/dev/vport1p1
+exec 3<>$line
+$b printf '\\0\\0\\0\\0G' >&3
+$b sleep 1
+${deed}
+while :; do $b sleep 1; done
+`;
+
+const deeds = {
+  "that panics": ["echo c >/proc/sysrq-trigger", /kernel gave up|machine ended/],
+  "whose first process ends": ["exit 0", /kernel gave up|machine ended/],
+  "that claims a message of 4 GiB": [
+    "$b printf '\\377\\377\\377\\377C' >&3",
+    /announced a message of 4294967295 bytes/,
+  ],
+  "that sends nonsense": ["$b printf '\\0\\0\\0\\1?x' >&3", /unknown kind/],
+  "that floods its line": ["while :; do $b cat /dev/zero >&3; done", /unknown kind/],
+  "that says nothing any more": ["", undefined],
+} as const satisfies Readonly<Record<string, readonly [string, RegExp | undefined]>>;
+
+describe.runIf(isHere)("machines that fail", () => {
+  let image: VmImage;
+  let folder: string;
+
+  beforeAll(async () => {
+    await provideImage();
+    image = findImage(testImageName) as VmImage;
+    folder = mkdtempSync("/var/tmp/orchestrator-vm-faults-");
+    // QEMU's own user walks here.
+    (await import("node:fs")).chmodSync(folder, 0o755);
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function hostileInitrd(deed: string): string {
+    const read = (name: string) => readFileSync(join(image.folder, name));
+    const entries: CpioEntry[] = [
+      ...["bin", "dev", "modules"].map((name) => ({ name, mode: cpioFolder })),
+      { name: "bin/busybox", mode: cpioProgram, content: read("busybox") },
+      { name: "init", mode: cpioProgram, content: Buffer.from(turncoat(deed)) },
+      { name: "modules/order", mode: cpioFile, content: Buffer.from(`${image.modules.join("\n")}\n`) },
+      ...image.modules.map((name) => ({
+        name: `modules/${name}.ko`,
+        mode: cpioFile,
+        content: read(`modules/${name}.ko`),
+      })),
+    ];
+    const path = join(folder, `initrd-${Math.random().toString(36).slice(2)}`);
+    writeFileSync(path, makeCpio(entries), { mode: 0o644 });
+    return path;
+  }
+
+  test.each(Object.entries(deeds))("a guest %s ends in a verdict, and leaves nothing", async (_, [deed, words]) => {
+    const files = { disk: image.disk, kernel: image.kernel, initrd: hostileInitrd(deed) };
+    const machine = await Machine.start({ files, accelerator: softwareEmulation, memoryMebibytes: 256 });
+    const { limits } = resolveSandboxConfig({ timeLimit: 10 });
+    const sandbox = new VmSandbox({ machine, limits, enforcement: [], setCpuQuota: () => {}, onDisposed: () => {} });
+    await sandbox.go();
+    const request = resolveCodeRequest("print(1)", { language: "python" });
+    const result = await runCode(sandbox, request, { limits, startedAt: performance.now() });
+    if (words === undefined) expect(result.verdict).toBe("timeout");
+    else {
+      expect(result.verdict).toBe("sandbox-failure");
+      expect(result.error?.message).toMatch(words);
+    }
+    expect(remainsOf(process.pid)).toEqual([]);
+  });
+
+  test("QEMU that is killed is a failure of the sandbox, and the next run has another machine", async () => {
+    await using executor = executorOf(vmUnderTest, { timeLimit: 60, warm: false });
+    const started = new Promise<void>((resolve) => {
+      void executor
+        .executeCode("print('up', flush=True)\nimport time\ntime.sleep(50)", { onStdout: () => resolve() })
+        .then((result) => ended(result));
+    });
+    let ended!: (result: { readonly verdict: string }) => void;
+    const result = new Promise<{ readonly verdict: string }>((resolve) => {
+      ended = resolve;
+    });
+    await started;
+    for (const pid of qemuBelow(process.pid)) process.kill(pid, "SIGKILL");
+    expect((await result).verdict).toBe("sandbox-failure");
+    expect((await executor.executeCode("print(6 * 7)")).output).toBe("42\n");
+  });
+});
+
+/** Processes of QEMU that descend from a process. */
+function qemuBelow(ancestor: number): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => isQemu(pid) && descends(pid, ancestor));
+}
+
+function isQemu(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`).endsWith("/qemu-system-x86_64");
+  } catch {
+    return false;
+  }
+}
+
+function descends(pid: number, ancestor: number): boolean {
+  for (let current = pid; current > 1; ) {
+    if (current === ancestor) return true;
+    try {
+      current = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${current}/status`, "latin1"))?.[1]);
+    } catch {
+      return false;
+    }
+  }
+  return false;
+}
