@@ -9,7 +9,7 @@ export const vmUnderTest: BackendUnderTest = {
   config: { runtime: "vm", vm: { accelerator: "software", image: testImageName } },
   start: provideImage,
   packages: ["numpy", "pandas", "matplotlib"],
-  slowness: 3,
+  slowness: 5,
   countsRefusedForks: true,
   tellsUsage: true,
   heldBy: {
