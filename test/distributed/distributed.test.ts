@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type DistributedOptions, distributed, readCluster } from "#src/distributed.js";
 import type { RunEvent } from "#src/model/event.js";
 import { code, command, OrchestratorError, ParallelExecutor, subprocess, worker } from "#src/parallel.js";
+import type { Observer } from "#src/port/observer.js";
 import { present } from "../support/require-component.js";
 import { mustRun } from "../support/run-program.js";
 import { type Cluster, linesOf, orchestrator, startCluster, tasks, tasksFile, until } from "./cluster.js";
@@ -69,6 +70,14 @@ describe.runIf(present("redis"))("tasks on workers", () => {
       event.type === "attempt-log" ? [event.text] : event.type === "attempt-progress" ? [event.value] : [],
     );
     expect(told).toEqual(Array.from({ length: 20 }, (_, step) => [`line ${step}`, step / 20]).flat());
+  });
+
+  it("carry the trace context that an observer gives", async () => {
+    const headers = { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
+    const tracing: Observer = { observe() {}, trace: () => ({ headers, within: (run) => run() }) };
+    const run = executor({}, { monitor: tracing });
+    const results = await run.executeTasks([{ id: "traced", run: worker(tasks, "traced") }]);
+    expect(results.get("traced")?.output).toEqual(headers);
   });
 
   it("fail with what they threw", async () => {

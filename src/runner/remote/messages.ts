@@ -49,6 +49,8 @@ const attempt = z.strictObject({
   memoryBytes: z.number().nonnegative().optional(),
   cpuCores: z.number().nonnegative().optional(),
   resources: z.record(z.string(), z.number().nonnegative()).optional(),
+  /** W3C Trace Context. */
+  trace: z.record(z.string().max(100), z.string().max(2000)).optional(),
 });
 
 export const parcelMessage = z.strictObject({
@@ -56,8 +58,6 @@ export const parcelMessage = z.strictObject({
   run: name,
   /** When it was made, milliseconds since the epoch. */
   at: z.number(),
-  /** W3C trace context of the run. */
-  traceparent: z.string().max(100).optional(),
   works: z.array(z.union([moduleWork, otherWork])).max(10_000),
   attempts: z.array(attempt).min(1).max(10_000),
 });

@@ -63,3 +63,7 @@ export async function workAndNote({ ms, note }, { taskId }) {
   await delay(ms);
   appendFileSync(note, `${taskId}\n`);
 }
+
+export function traced(_, { trace }) {
+  return trace;
+}

@@ -1,5 +1,5 @@
 /** What a coordinator knows of one run: attempts by token, parcels that are not settled, and what a predecessor left. */
-import { createHash, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import type { LeftParcel } from "../../../port/transport.js";
 import { type Answer, isEnd } from "../messages.js";
 import type { CoordinatedAttempt } from "./coordinated-attempt.js";
@@ -46,8 +46,6 @@ export class CoordinatedRun {
   readonly settled: string[] = [];
   readonly #leftByToken = new Map<number, LeftAttempt>();
   readonly #givenUp = new Set<number>();
-  /** W3C trace context, the same whoever coordinates the run. */
-  readonly traceparent: string;
   epoch = 0;
   opened = false;
   ended = false;
@@ -58,8 +56,6 @@ export class CoordinatedRun {
   constructor(id: string, resumable: boolean) {
     this.id = id;
     this.resumable = resumable;
-    const digest = createHash("sha256").update(id).digest("hex");
-    this.traceparent = `00-${digest.slice(0, 32)}-${digest.slice(32, 48)}-01`;
   }
 
   /** Opens a run that nobody else knows of. Its tokens begin anywhere, in case two of one name meet all the same. */

@@ -65,7 +65,6 @@ function writeParcel(
     version: protocolVersion,
     run: run.id,
     at: Date.now(),
-    traceparent: run.traceparent,
     works,
     attempts: messages,
   };
@@ -85,7 +84,7 @@ function writeParcel(
 
 function attemptMessage(run: CoordinatedRun, attempt: CoordinatedAttempt, work: number): AttemptMessage {
   const { request, encoded } = attempt;
-  const { timeoutMs, memoryBytes, cpuCores, resources } = request;
+  const { timeoutMs, memoryBytes, cpuCores, resources, trace } = request;
   return {
     token: run.newToken(attempt),
     task: request.taskId,
@@ -97,6 +96,7 @@ function attemptMessage(run: CoordinatedRun, attempt: CoordinatedAttempt, work: 
     ...(memoryBytes === undefined ? undefined : { memoryBytes }),
     ...(cpuCores === undefined ? undefined : { cpuCores }),
     ...(resources === undefined ? undefined : { resources }),
+    ...(trace === undefined ? undefined : { trace: { ...trace } }),
   };
 }
 

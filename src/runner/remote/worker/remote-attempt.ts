@@ -109,7 +109,7 @@ export class RemoteAttempt implements AttemptListener {
   }
 
   #request(inputs: Inputs): AttemptRequest {
-    const { task, name, attempt, timeoutMs, memoryBytes, cpuCores } = this.message;
+    const { task, name, attempt, timeoutMs, memoryBytes, cpuCores, trace } = this.message;
     return {
       runId: this.runId,
       taskId: task,
@@ -120,6 +120,7 @@ export class RemoteAttempt implements AttemptListener {
       timeoutMs,
       memoryBytes,
       cpuCores,
+      ...(trace === undefined ? undefined : { trace }),
     };
   }
 
