@@ -120,7 +120,7 @@ describe("options", () => {
     expect(() => distributed({ leese: 1 } as object)).toThrow(/leese.*did you mean "lease"/);
     expect(() => distributed({ data: { kind: "s3" } as never })).toThrow(/data.endpoint/);
     await expect(startWorker({ concurrency: 0, resources: { "a:b": 1 } })).rejects.toThrow(
-      /concurrency[\s\S]*resources/,
+      /resources[\s\S]*concurrency/,
     );
     await expect(startWorker({ tasks: ["/nowhere.js"] })).rejects.toMatchObject({ code: "MODULE_NOT_LOADED" });
   });
