@@ -143,12 +143,15 @@ async function ours(): Promise<object> {
   const run = worker(module, "nothing");
   const graph = (size: number): Task[] => {
     const shape = makeShape("layered", size);
+    // One string for each id, as a program has that keeps its tasks.
+    const ids = Array.from({ length: size }, (_, index) => `task-${index}`);
     return Array.from({ length: size }, (_, index) => ({
-      id: `task-${index}`,
+      id: ids[index]!,
       name: "nothing",
       run,
-      dependsOn: [...shape.dependencies.subarray(shape.offsets[index]!, shape.offsets[index + 1]!)].map(
-        (dependency) => `task-${dependency}`,
+      dependsOn: Array.from(
+        shape.dependencies.subarray(shape.offsets[index]!, shape.offsets[index + 1]!),
+        (dependency) => ids[dependency]!,
       ),
     }));
   };
