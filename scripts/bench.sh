@@ -5,7 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ ! -d bench/node_modules ] || [ bench/package-lock.json -nt bench/node_modules ]; then
-  npm ci --prefix bench
+  npm ci --ignore-scripts --prefix bench
+  # keyv's SQLite comes as source, and is compiled with the headers beside this Node.js: nothing is downloaded.
+  headers=$(node -p 'require("path").resolve(process.execPath, "../..")')
+  (cd bench/node_modules/sqlite3 && ../.bin/node-gyp rebuild --nodedir "$headers" --loglevel error) ||
+    echo "bench: sqlite3 could not be compiled (it needs a C++ compiler, make and python3); the suite cache will fail" >&2
   touch bench/node_modules
 fi
 # Figures are worth having while something elsewhere does not type-check; the compiler emits all the same.

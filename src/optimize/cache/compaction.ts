@@ -9,7 +9,7 @@ import type { Place } from "./disk-store.js";
 import type { Invalidations } from "./invalidations.js";
 import { isOwnerRunning, ownerText, parseOwner, randomName, thisOwner } from "./owner.js";
 import type { Pack } from "./pack.js";
-import { frameType } from "./pack-format.js";
+import { contentOf, frameType } from "./pack-format.js";
 import { PackWriter, packName } from "./pack-writer.js";
 import { decodeRecord } from "./record-codec.js";
 import type { ValueFiles } from "./value-files.js";
@@ -65,9 +65,13 @@ export function compactPacks(parts: CompactionParts): void {
 function copyRecord(draft: PackWriter, key: string, place: Place, invalidations: Invalidations): boolean {
   const frame = place.pack.read(place.offset, place.length);
   if (frame === undefined || frame.name !== key) return false;
-  const record = decodeRecord(frame.type === frameType.fileEntry ? frame.content.subarray(32) : frame.content);
+  const record = decodeRecord(
+    frame.bytes,
+    frame.type === frameType.fileEntry ? frame.start + 32 : frame.start,
+    frame.end,
+  );
   if (record === undefined || record.usableUntil <= Date.now() || !invalidations.allows(key, record)) return false;
-  draft.append(frame.type, key, frame.content);
+  draft.append(frame.type, key, contentOf(frame));
   return true;
 }
 

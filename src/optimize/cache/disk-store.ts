@@ -159,11 +159,12 @@ export class DiskStore implements CacheStore {
     try {
       const frame = place.pack.read(place.offset, place.length);
       if (frame === undefined || frame.name !== key) return this.#corrupt(`a record in ${place.pack.path}`);
-      if (frame.type === frameType.entry) return decodeRecord(frame.content);
-      const record = decodeRecord(frame.content.subarray(32));
-      const bytes = this.#values.read(frame.content.subarray(0, 32));
+      if (frame.type === frameType.entry) return decodeRecord(frame.bytes, frame.start, frame.end);
+      const record = decodeRecord(frame.bytes, frame.start + 32, frame.end);
+      const digest = frame.bytes.subarray(frame.start, frame.start + 32);
+      const bytes = this.#values.read(digest);
       if (bytes !== "damaged") return bytes && record && { ...record, bytes };
-      this.#values.remove(frame.content.subarray(0, 32));
+      this.#values.remove(digest);
       return this.#corrupt("the file of a large value");
     } catch (error) {
       this.#options.trouble.report(this.tier, "read", (error as Error).message);
@@ -250,18 +251,18 @@ export class DiskStore implements CacheStore {
     if (damaged > 0) this.#corrupt(`${pack.path} (${damaged} bytes)`);
   }
 
-  #found({ type, name, content }: Frame, place: Omit<Place, "startedAt">): void {
+  #found({ type, name, bytes, start }: Frame, place: Omit<Place, "startedAt">): void {
     if (type === frameType.mark) {
       const colon = name.indexOf(":");
       const scope = name.slice(0, colon) as InvalidationMark["scope"];
-      this.#options.invalidations.add({ scope, name: name.slice(colon + 1), at: content.readDoubleLE(0) });
+      this.#options.invalidations.add({ scope, name: name.slice(colon + 1), at: bytes.readDoubleLE(start) });
       return;
     }
-    const startedAt = startOfRecord(content, type === frameType.fileEntry ? 32 : 0);
+    const startedAt = startOfRecord(bytes, type === frameType.fileEntry ? start + 32 : start);
     if (startedAt === undefined) return;
     const known = this.#places.get(name);
     if (known !== undefined && known.startedAt > startedAt) return;
-    const file = type === frameType.fileEntry ? { file: content.toString("hex", 0, 32) } : undefined;
+    const file = type === frameType.fileEntry ? { file: bytes.toString("hex", start, start + 32) } : undefined;
     this.#places.set(name, { ...place, startedAt, ...file });
   }
 

@@ -28,10 +28,18 @@ const longestBody = 16 * 2 ** 20;
 
 export const frameType = { entry: 1, fileEntry: 2, mark: 3 } as const;
 
+/** A frame in the bytes that it was read from: views cost more than all else about reading one, so none is made before it is asked for. */
 export interface Frame {
   readonly type: number;
   readonly name: string;
-  readonly content: Buffer;
+  readonly bytes: Buffer;
+  /** Its content lies from `start` to `end` of the bytes. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export function contentOf({ bytes, start, end }: Frame): Buffer {
+  return bytes.subarray(start, end);
 }
 
 export function packHeader(): Buffer {
@@ -66,14 +74,15 @@ export function encodeFrame(salt: number, type: number, name: string, content: U
   return frame;
 }
 
-/** The frame that fills `bytes`; `undefined` where they are damaged. Its content is a view of them. */
-export function decodeFrame(bytes: Buffer, salt: number): Frame | undefined {
-  if (bytes.length < frameHeadLength + bodyHeadLength) return undefined;
-  if (bytes.readUInt32LE(8) !== bytes.length - frameHeadLength) return undefined;
-  if (bytes.readUInt32LE(4) !== crc32(bytes.subarray(8), salt)) return undefined;
-  const nameEnd = 15 + bytes.readUInt16LE(13);
-  if (nameEnd > bytes.length) return undefined;
-  return { type: bytes[12]!, name: bytes.toString("utf8", 15, nameEnd), content: bytes.subarray(nameEnd) };
+/** The frame that fills `length` bytes from `at` on; `undefined` where they are damaged or not all there. */
+export function decodeFrame(bytes: Buffer, at: number, length: number, salt: number): Frame | undefined {
+  const end = at + length;
+  if (length < frameHeadLength + bodyHeadLength || end > bytes.length) return undefined;
+  if (bytes.readUInt32LE(at + 8) !== length - frameHeadLength) return undefined;
+  if (bytes.readUInt32LE(at + 4) !== crc32(bytes.subarray(at + 8, end), salt)) return undefined;
+  const nameEnd = at + 15 + bytes.readUInt16LE(at + 13);
+  if (nameEnd > end) return undefined;
+  return { type: bytes[at + 12]!, name: bytes.toString("utf8", at + 15, nameEnd), bytes, start: nameEnd, end };
 }
 
 export interface Scanned {
@@ -98,10 +107,7 @@ export function scanFrames(
   while (at + frameHeadLength <= bytes.length) {
     const length = frameLengthAt(bytes, at);
     if (length !== undefined && at + length > bytes.length && !hasFrameAfter(bytes, at, salt)) break;
-    const frame =
-      length === undefined || at + length > bytes.length
-        ? undefined
-        : decodeFrame(bytes.subarray(at, at + length), salt);
+    const frame = length === undefined ? undefined : decodeFrame(bytes, at, length, salt);
     if (frame !== undefined) {
       found(frame, offset + at, length!);
       at += length!;
@@ -125,8 +131,7 @@ function frameLengthAt(bytes: Buffer, at: number): number | undefined {
 function hasFrameAfter(bytes: Buffer, at: number, salt: number): boolean {
   for (let next = bytes.indexOf(frameMark, at + 4); next >= 0; next = bytes.indexOf(frameMark, next + 4)) {
     const length = next + frameHeadLength <= bytes.length ? frameLengthAt(bytes, next) : undefined;
-    if (length !== undefined && next + length <= bytes.length && decodeFrame(bytes.subarray(next, next + length), salt))
-      return true;
+    if (length !== undefined && decodeFrame(bytes, next, length, salt) !== undefined) return true;
   }
   return false;
 }

@@ -96,21 +96,16 @@ export class Pack {
   /** The frame at a place; `undefined` where it is damaged or gone. */
   read(offset: number, length: number): Frame | undefined {
     if (this.state !== "good") return undefined;
-    const frame = this.#decode(this.#fromBlock(offset, length), length);
     // A block that was read while somebody wrote it is read again.
-    return frame ?? this.#decode(this.#readBytes(offset, length), length);
+    return this.#inBlock(offset, length) ?? decodeFrame(this.#readBytes(offset, length), 0, length, this.#salt);
   }
 
   close(): void {
     closeSync(this.#fd);
   }
 
-  #decode(bytes: Buffer | undefined, length: number): Frame | undefined {
-    return bytes === undefined || bytes.length < length ? undefined : decodeFrame(bytes, this.#salt);
-  }
-
-  /** The bytes, where they lie in one block. */
-  #fromBlock(offset: number, length: number): Buffer | undefined {
+  /** The frame, where it lies in one block. */
+  #inBlock(offset: number, length: number): Frame | undefined {
     const number = Math.floor(offset / blockLength);
     const start = offset - number * blockLength;
     if (start + length > blockLength) return undefined;
@@ -119,7 +114,7 @@ export class Pack {
       block = this.#readBytes(number * blockLength, blockLength);
       this.#blocks.set(this.#number, number, block);
     }
-    return block.subarray(start, start + length);
+    return decodeFrame(block, start, length, this.#salt);
   }
 
   #readBytes(offset: number, length: number): Buffer {

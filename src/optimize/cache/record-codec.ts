@@ -36,18 +36,19 @@ export function startOfRecord(buffer: Buffer, offset: number): number | undefine
   return buffer[offset] === recordVersion ? buffer.readDoubleLE(offset + 6) : undefined;
 }
 
-/** The record, whose value is a view of `buffer`; `undefined` for another version. */
-export function decodeRecord(buffer: Buffer): CacheRecord | undefined {
-  if (buffer[0] !== recordVersion || buffer.length < headLength) return undefined;
-  const taskEnd = headLength + buffer.readUInt16LE(2);
-  const tagsEnd = taskEnd + buffer.readUInt16LE(4);
+/** The record between two places of `buffer`, whose value is a view of it; `undefined` for another version. */
+export function decodeRecord(buffer: Buffer, start = 0, end: number = buffer.length): CacheRecord | undefined {
+  if (buffer[start] !== recordVersion || end - start < headLength) return undefined;
+  const head = start + headLength;
+  const taskEnd = head + buffer.readUInt16LE(start + 2);
+  const tagsEnd = taskEnd + buffer.readUInt16LE(start + 4);
   return {
-    bytes: buffer.subarray(tagsEnd),
-    startedAt: buffer.readDoubleLE(6),
-    freshUntil: buffer.readDoubleLE(14),
-    usableUntil: buffer.readDoubleLE(22),
-    task: buffer.toString("utf8", headLength, taskEnd),
+    bytes: buffer.subarray(tagsEnd, end),
+    startedAt: buffer.readDoubleLE(start + 6),
+    freshUntil: buffer.readDoubleLE(start + 14),
+    usableUntil: buffer.readDoubleLE(start + 22),
+    task: taskEnd === head ? "" : buffer.toString("utf8", head, taskEnd),
     tags: tagsEnd === taskEnd ? noTags : (JSON.parse(buffer.toString("utf8", taskEnd, tagsEnd)) as string[]),
-    failure: buffer[1] === 1,
+    failure: buffer[start + 1] === 1,
   };
 }
