@@ -5,24 +5,11 @@
  * An attempt's span begins when the attempt is handed to what carries it out, because its id travels along: inside of this
  * process as the active context, elsewhere as W3C headers. Its event `started` tells when its own code began.
  */
-import {
-  type Attributes,
-  type Context,
-  context,
-  type Link,
-  type Meter,
-  type MeterProvider,
-  metrics,
-  propagation,
-  type Span,
-  SpanStatusCode,
-  type Tracer,
-  type TracerProvider,
-  trace,
-} from "@opentelemetry/api";
+import type { Attributes, Context, Link, Meter, MeterProvider, Span, Tracer, TracerProvider } from "@opentelemetry/api";
 import { TaskIndex } from "../core/task-index.js";
 import type { AttemptEndedEvent, RunEvent, RunStartedEvent, TaskEndedEvent } from "../model/event.js";
 import type { AttemptTrace, Observer, TracedAttempt } from "../port/observer.js";
+import { loadOpenTelemetryApi, type OpenTelemetryApi } from "./opentelemetry-api.js";
 
 export interface OpenTelemetryOptions {
   /** Default: the one that is registered. */
@@ -40,6 +27,8 @@ const mostLinks = 128;
 /**
  * An observer that makes spans and metrics. Names are listed in docs/monitoring.md.
  *
+ * @throws OrchestratorError `PACKAGE_NOT_FOUND` where `@opentelemetry/api` is not installed beside this package
+ *
  * @example
  * const executor = new ParallelExecutor({ monitor: openTelemetry() });
  */
@@ -48,14 +37,16 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Observer {
 }
 
 class OpenTelemetryObserver implements Observer {
+  readonly #api: OpenTelemetryApi;
   readonly #tracer: Tracer;
   readonly #instruments: Instruments;
   readonly #links: boolean;
   readonly #runs = new Map<string, RunSpans>();
 
-  constructor({ tracerProvider = trace, meterProvider = metrics, links = true }: OpenTelemetryOptions) {
-    this.#tracer = tracerProvider.getTracer(scope);
-    this.#instruments = new Instruments(meterProvider.getMeter(scope));
+  constructor({ tracerProvider, meterProvider, links = true }: OpenTelemetryOptions) {
+    this.#api = loadOpenTelemetryApi();
+    this.#tracer = (tracerProvider ?? this.#api.trace).getTracer(scope);
+    this.#instruments = new Instruments((meterProvider ?? this.#api.metrics).getMeter(scope));
     this.#links = links;
   }
 
@@ -64,7 +55,9 @@ class OpenTelemetryObserver implements Observer {
   }
 
   observe(event: RunEvent): void {
-    if (event.type === "run-started") this.#runs.set(event.runId, new RunSpans(this.#tracer, event, this.#links));
+    if (event.type === "run-started") {
+      this.#runs.set(event.runId, new RunSpans(this.#api, this.#tracer, event, this.#links));
+    }
     this.#instruments.observe(event);
     this.#runs.get(event.runId)?.observe(event);
     if (event.type === "run-ended") this.#runs.delete(event.runId);
@@ -72,13 +65,15 @@ class OpenTelemetryObserver implements Observer {
 }
 
 class RunSpans {
+  readonly #api: OpenTelemetryApi;
   readonly #tracer: Tracer;
   readonly #span: Span;
   readonly #context: Context;
   readonly #attempts = new Map<string, Span>();
   readonly #links: DependencyLinks | undefined;
 
-  constructor(tracer: Tracer, event: RunStartedEvent, links: boolean) {
+  constructor(api: OpenTelemetryApi, tracer: Tracer, event: RunStartedEvent, links: boolean) {
+    this.#api = api;
     this.#tracer = tracer;
     this.#span = tracer.startSpan(`run ${event.graph}`, {
       startTime: event.at,
@@ -88,11 +83,12 @@ class RunSpans {
         "orchestrator.graph.tasks": event.taskCount,
       },
     });
-    this.#context = trace.setSpan(context.active(), this.#span);
+    this.#context = api.trace.setSpan(api.context.active(), this.#span);
     this.#links = links ? new DependencyLinks(event) : undefined;
   }
 
   begin({ taskId, name, attempt }: TracedAttempt): AttemptTrace {
+    const { context, propagation, trace } = this.#api;
     const span = this.#tracer.startSpan(
       name,
       {
@@ -145,7 +141,7 @@ class RunSpans {
     if (outcome !== "succeeded") {
       span.setAttribute("error.type", reason?.kind ?? outcome);
       if (error !== undefined) span.recordException(error, at);
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error?.message ?? outcome });
+      span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message: error?.message ?? outcome });
     }
     span.end(at);
     this.#links?.ended(taskId, span);
@@ -154,7 +150,7 @@ class RunSpans {
   #runEnded(counts: Readonly<Record<string, number>>, at: number): void {
     for (const [status, count] of Object.entries(counts)) this.#span.setAttribute(`orchestrator.run.${status}`, count);
     const failed = (counts.failed ?? 0) + (counts["timed-out"] ?? 0);
-    if (failed > 0) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: `${failed} tasks failed` });
+    if (failed > 0) this.#span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message: `${failed} tasks failed` });
     for (const span of this.#attempts.values()) span.end(at);
     this.#span.end(at);
   }

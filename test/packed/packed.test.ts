@@ -1,5 +1,5 @@
 /** The package as a user gets it: packed, installed into an empty project, imported, type-checked, and its command run. */
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,12 +10,15 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly exports: Readonly<Record<string, unknown>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
 const subpaths = Object.keys(manifest.exports).filter((subpath) => !subpath.endsWith(".json"));
 const specifierOf = (subpath: string): string => manifest.name + subpath.slice(1);
+/** Whose declarations speak in types of an optional peer, which its users have installed. */
+const ofPeers = ["./opentelemetry"];
 
 let project: string;
 let packedFiles: string[];
@@ -26,9 +29,18 @@ beforeAll(async () => {
   const [packed] = JSON.parse(await mustRun(pack, { cwd: root })) as { filename: string; files: { path: string }[] }[];
   packedFiles = packed!.files.map(({ path }) => path);
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
-  const install = ["npm", "install", "--prefer-offline", "--no-audit", "--no-fund", `./${packed!.filename}`];
-  await mustRun(install, { cwd: project, timeoutSeconds: 240 });
+  await install(`./${packed!.filename}`);
 }, 300_000);
+
+async function install(...packages: readonly string[]): Promise<void> {
+  const argv = ["npm", "install", "--prefer-offline", "--no-audit", "--no-fund", ...packages];
+  await mustRun(argv, { cwd: project, timeoutSeconds: 240 });
+}
+
+/** What a program of the user prints. */
+function printed(program: string): Promise<string> {
+  return mustRun(["node", "--input-type=module", "--eval", program], { cwd: project });
+}
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -44,7 +56,7 @@ describe("the tarball", () => {
 describe("an installed package", () => {
   it.each(subpaths)("imports %s", async (subpath) => {
     const program = `console.log(Object.keys(await import(${JSON.stringify(specifierOf(subpath))})).length)`;
-    const stdout = await mustRun(["node", "--input-type=module", "--eval", program], { cwd: project });
+    const stdout = await printed(program);
     expect(Number(stdout)).toBeGreaterThan(0);
   });
 
@@ -55,13 +67,13 @@ describe("an installed package", () => {
       const parts = ${JSON.stringify(["./parallel", "./sandbox", "./optimized", "./monitor"].map(specifierOf))};
       const lost = (await Promise.all(parts.map(namesOf))).flat().filter((name) => !names.includes(name));
       console.log(JSON.stringify(lost));`;
-    const stdout = await mustRun(["node", "--input-type=module", "--eval", program], { cwd: project });
+    const stdout = await printed(program);
     expect(JSON.parse(stdout)).toEqual([]);
   });
 
   it.each(["dist/index.js", "core/scheduler.js", "internal/anything.js"])("keeps %s to itself", async (path) => {
     const program = `import(${JSON.stringify(`${manifest.name}/${path}`)}).catch((error) => console.log(error.code))`;
-    const stdout = await mustRun(["node", "--input-type=module", "--eval", program], { cwd: project });
+    const stdout = await printed(program);
     expect(stdout.trim()).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED");
   });
 
@@ -72,7 +84,7 @@ describe("an installed package", () => {
       console.log(performance.now() - startedAt);`;
     const times: number[] = [];
     for (let round = 0; round < 5; round++) {
-      times.push(Number(await mustRun(["node", "--input-type=module", "--eval", program], { cwd: project })));
+      times.push(Number(await printed(program)));
     }
     const [, , middle] = times.sort((a, b) => a - b);
     console.info(`  cold import of ${manifest.name}: ${middle!.toFixed(0)} ms (median of 5)`);
@@ -85,36 +97,98 @@ describe("an installed package", () => {
   });
 });
 
-describe("a consumer's type check", () => {
-  beforeAll(() => {
-    mkdirSync(join(project, "src"), { recursive: true });
-    const consumer = fileURLToPath(new URL("consumer/consumer.ts", import.meta.url));
-    writeFileSync(join(project, "src/consumer.ts"), readFileSync(consumer));
-    const imports = subpaths.map((subpath, index) => `export * as part${index} from "${specifierOf(subpath)}";`);
-    writeFileSync(join(project, "src/all.ts"), `${imports.join("\n")}\n`);
+const resolutions = [
+  { module: "nodenext", moduleResolution: "nodenext" },
+  { module: "esnext", moduleResolution: "bundler" },
+];
+
+/** Compiles a program that uses the root and exports all of `parts`, with the declarations of all that these import. */
+async function typeCheck(resolution: Readonly<Record<string, string>>, parts: readonly string[]): Promise<void> {
+  const folder = mkdtempSync(join(project, "check-"));
+  const consumer = fileURLToPath(new URL("consumer/consumer.ts", import.meta.url));
+  writeFileSync(join(folder, "consumer.ts"), readFileSync(consumer));
+  const exports = parts.map((subpath, index) => `export * as part${index} from "${specifierOf(subpath)}";`);
+  writeFileSync(join(folder, "all.ts"), `${exports.join("\n")}\n`);
+  const compilerOptions = {
+    ...resolution,
+    target: "es2022",
+    lib: ["es2022", "esnext.disposable"],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    types: ["node"],
+    typeRoots: [join(root, "node_modules/@types")],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["."] }));
+  const { exitCode, stdout } = await runProgram([join(root, "node_modules/.bin/tsc"), "-p", folder], { cwd: project });
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "" });
+}
+
+describe("a consumer without the optional peers", () => {
+  it("has none of them", async () => {
+    for (const peer of Object.keys(manifest.peerDependencies)) {
+      const program = `import(${JSON.stringify(peer)}).catch((error) => console.log(error.code))`;
+      expect((await printed(program)).trim(), peer).toBe("ERR_MODULE_NOT_FOUND");
+    }
   });
 
-  it.each([
-    { module: "nodenext", moduleResolution: "nodenext" },
-    { module: "esnext", moduleResolution: "bundler" },
-  ])("passes with moduleResolution $moduleResolution, declarations included", async (resolution) => {
-    const config = {
-      compilerOptions: {
-        ...resolution,
-        target: "es2022",
-        lib: ["es2022", "esnext.disposable"],
-        strict: true,
-        noEmit: true,
-        skipLibCheck: false,
-        types: ["node"],
-        typeRoots: [join(root, "node_modules/@types")],
-      },
-      include: ["src"],
-    };
-    const file = `tsconfig.${resolution.moduleResolution}.json`;
-    writeFileSync(join(project, file), JSON.stringify(config));
-    const tsc = join(root, "node_modules/.bin/tsc");
-    const { exitCode, stdout } = await runProgram([tsc, "-p", file], { cwd: project });
-    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "" });
+  it.each(resolutions)("passes its type check with moduleResolution $moduleResolution", async (resolution) => {
+    const alone = subpaths.filter((subpath) => !ofPeers.includes(subpath));
+    await typeCheck(resolution, alone);
+  });
+
+  it("is told what to install for OpenTelemetry", async () => {
+    const stdout = await printed(`
+      import { openTelemetry } from ${JSON.stringify(specifierOf("./opentelemetry"))};
+      try { openTelemetry() } catch ({ code, message }) { console.log(code + "\\n" + message) }`);
+    expect(stdout.split("\n").slice(0, 2)).toEqual([
+      "PACKAGE_NOT_FOUND",
+      "traces and metrics of OpenTelemetry need the package @opentelemetry/api: npm install @opentelemetry/api",
+    ]);
+  });
+
+  it("is told what to install for many machines", async () => {
+    const { exitCode, stderr } = await runProgram(
+      [join(project, "node_modules/.bin/orchestrator"), "cluster", "--connection", "redis://127.0.0.1:1"],
+      { cwd: project },
+    );
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: expect.stringContaining("needs the packages bullmq and ioredis: npm install bullmq ioredis"),
+    });
+  });
+
+  it("is told what to install for a shared cache", async () => {
+    const stdout = await printed(`
+      import { TaskCache } from ${JSON.stringify(specifierOf("./optimized"))};
+      process.on("warning", ({ message }) => console.log(message));
+      const cache = new TaskCache({ redis: "redis://127.0.0.1:1" });
+      console.log(await cache.getOrCompute("key", () => "computed"));
+      await cache.close();`);
+    expect(stdout).toContain("computed\n");
+    expect(stdout).toContain("needs the package ioredis: npm install ioredis");
+  });
+});
+
+describe("a consumer with @opentelemetry/api", () => {
+  beforeAll(() => install(`@opentelemetry/api@${manifest.peerDependencies["@opentelemetry/api"]}`), 300_000);
+
+  it.each(resolutions)(
+    "passes its type check with moduleResolution $moduleResolution, declarations included",
+    async (resolution) => await typeCheck(resolution, subpaths),
+  );
+
+  it("has its runs traced", async () => {
+    const stdout = await printed(`
+      import { trace } from "@opentelemetry/api";
+      import { ParallelExecutor } from ${JSON.stringify(manifest.name)};
+      import { openTelemetry } from ${JSON.stringify(specifierOf("./opentelemetry"))};
+      const span = trace.wrapSpanContext({ traceId: "1".repeat(32), spanId: "1".repeat(16), traceFlags: 1 });
+      const tracer = { startSpan: (name) => (console.log("span:", name), span) };
+      trace.setGlobalTracerProvider({ getTracer: () => tracer });
+      const executor = new ParallelExecutor({ monitor: openTelemetry() });
+      await executor.executeTasks([{ id: "load", run: () => 1 }]);
+      await executor.close();`);
+    expect(stdout).toBe("span: run tasks\nspan: load\n");
   });
 });

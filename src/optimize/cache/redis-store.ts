@@ -217,7 +217,7 @@ async function loadClient(): Promise<{ readonly Redis: typeof Redis }> {
   try {
     return await import("ioredis");
   } catch (cause) {
-    throw new OrchestratorError("INVALID_OPTION", 'a shared cache needs the package "ioredis": npm install ioredis', {
+    throw new OrchestratorError("PACKAGE_NOT_FOUND", "a shared cache needs the package ioredis: npm install ioredis", {
       cause,
     });
   }
