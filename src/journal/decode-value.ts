@@ -1,12 +1,12 @@
 /** Reads what `encode-value.ts` wrote. */
 import { type ErrorData, fromErrorData } from "../model/error.js";
 import { type ByteReader, MalformedBytes } from "./bytes.js";
-import { tag, type ViewKind, viewKinds } from "./value-tags.js";
+import { deepestValue, tag, type ViewKind, viewKinds } from "./value-tags.js";
 
 /** @throws MalformedBytes */
 export function decodeValue(reader: ByteReader): unknown {
   try {
-    return decodeAny(reader, []);
+    return decodeAny(reader, [], 0);
   } catch (error) {
     if (error instanceof MalformedBytes) throw error;
     // What the language makes of a value that cannot be: no pattern, no number, no URL.
@@ -17,7 +17,7 @@ export function decodeValue(reader: ByteReader): unknown {
 /** Objects that were read, in the order in which they began. */
 type Seen = unknown[];
 
-function decodeAny(reader: ByteReader, seen: Seen): unknown {
+function decodeAny(reader: ByteReader, seen: Seen, depth: number): unknown {
   const kind = reader.byte();
   switch (kind) {
     case tag.undefined:
@@ -43,24 +43,26 @@ function decodeAny(reader: ByteReader, seen: Seen): unknown {
     case tag.reference:
       return decodeReference(reader, seen);
     default:
-      return decodeObject(kind, reader, seen);
+      return decodeObject(kind, reader, seen, depth);
   }
 }
 
-function decodeObject(kind: number, reader: ByteReader, seen: Seen): unknown {
+function decodeObject(kind: number, reader: ByteReader, seen: Seen, depth: number): unknown {
+  if (depth >= deepestValue) throw new MalformedBytes(`has a value nested deeper than ${deepestValue} levels`);
+  const inner = depth + 1;
   switch (kind) {
     case tag.array:
-      return decodeArray(reader, seen);
+      return decodeArray(reader, seen, inner);
     case tag.object:
-      return decodeFields(reader, {}, seen);
+      return decodeFields(reader, {}, seen, inner);
     case tag.bareObject:
-      return decodeFields(reader, Object.create(null) as Record<string, unknown>, seen);
+      return decodeFields(reader, Object.create(null) as Record<string, unknown>, seen, inner);
     case tag.map:
-      return decodeMap(reader, seen);
+      return decodeMap(reader, seen, inner);
     case tag.set:
-      return decodeSet(reader, seen);
+      return decodeSet(reader, seen, inner);
     case tag.error:
-      return decodeError(reader, seen);
+      return decodeError(reader, seen, inner);
     default: {
       const value = decodeLeaf(kind, reader);
       seen.push(value);
@@ -109,23 +111,23 @@ function decodeReference(reader: ByteReader, seen: Seen): unknown {
   return seen[place];
 }
 
-function decodeArray(reader: ByteReader, seen: Seen): unknown[] {
+function decodeArray(reader: ByteReader, seen: Seen, depth: number): unknown[] {
   const length = countOf(reader);
   const array: unknown[] = [];
   seen.push(array);
   for (let index = 0; index < length; index++) {
     if (reader.buffer[reader.at] === tag.hole && reader.at < reader.end) reader.at++;
-    else array[index] = decodeAny(reader, seen);
+    else array[index] = decodeAny(reader, seen, depth);
   }
   array.length = length;
   return array;
 }
 
-function decodeFields(reader: ByteReader, object: Record<string, unknown>, seen: Seen): object {
+function decodeFields(reader: ByteReader, object: Record<string, unknown>, seen: Seen, depth: number): object {
   seen.push(object);
   for (let left = countOf(reader); left > 0; left--) {
     const key = decodeText(reader);
-    const value = decodeAny(reader, seen);
+    const value = decodeAny(reader, seen, depth);
     // A field of that name is data like any other; assigning it would set the prototype.
     if (key === "__proto__")
       Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
@@ -134,26 +136,26 @@ function decodeFields(reader: ByteReader, object: Record<string, unknown>, seen:
   return object;
 }
 
-function decodeMap(reader: ByteReader, seen: Seen): Map<unknown, unknown> {
+function decodeMap(reader: ByteReader, seen: Seen, depth: number): Map<unknown, unknown> {
   const map = new Map<unknown, unknown>();
   seen.push(map);
   for (let left = countOf(reader); left > 0; left--) {
-    const key = decodeAny(reader, seen);
-    map.set(key, decodeAny(reader, seen));
+    const key = decodeAny(reader, seen, depth);
+    map.set(key, decodeAny(reader, seen, depth));
   }
   return map;
 }
 
-function decodeSet(reader: ByteReader, seen: Seen): Set<unknown> {
+function decodeSet(reader: ByteReader, seen: Seen, depth: number): Set<unknown> {
   const set = new Set<unknown>();
   seen.push(set);
-  for (let left = countOf(reader); left > 0; left--) set.add(decodeAny(reader, seen));
+  for (let left = countOf(reader); left > 0; left--) set.add(decodeAny(reader, seen, depth));
   return set;
 }
 
-function decodeError(reader: ByteReader, seen: Seen): Error {
+function decodeError(reader: ByteReader, seen: Seen, depth: number): Error {
   const place = seen.push(undefined) - 1;
-  const error = fromErrorData(decodeAny(reader, seen) as ErrorData);
+  const error = fromErrorData(decodeAny(reader, seen, depth) as ErrorData);
   seen[place] = error;
   return error;
 }

@@ -11,27 +11,33 @@ import { assertNever } from "../model/assert-never.js";
 import { describeUnseen, objectKind } from "../model/canonical.js";
 import { toErrorData } from "../model/error.js";
 import type { ByteWriter } from "./bytes.js";
-import { tag, type ViewKind, viewKinds } from "./value-tags.js";
+import { deepestValue, tag, type ViewKind, viewKinds } from "./value-tags.js";
 
 /** A value that the journal could not give back as it is. */
 export class UnfaithfulValue extends Error {
   /** The steps to it, from the outside. */
   readonly path: (string | number)[] = [];
   readonly what: string;
+  /** Whether it is one place of the value that is wrong, and not the whole. */
+  readonly placed: boolean;
 
-  constructor(what: string) {
+  constructor(what: string, placed = true) {
     super(what);
     this.what = what;
+    this.placed = placed;
   }
 
-  /** The path in the form of code: `output.rows[3].socket`. */
+  /** The path in the form of code, without the middle of a long one: `output.rows[3].socket`. */
   pathFrom(root: string): string {
-    return this.path.reduce<string>(
-      (text, step) => text + (typeof step === "number" ? `[${step}]` : isName(step) ? `.${step}` : `[${step}]`),
-      root,
+    const steps = this.path.map((step) =>
+      typeof step === "number" ? `[${step}]` : isName(step) ? `.${step}` : `[${step}]`,
     );
+    if (steps.length > mostSteps) steps.splice(mostSteps / 2, steps.length - mostSteps, " ... ");
+    return root + steps.join("");
   }
 }
+
+const mostSteps = 16;
 
 function isName(step: string): boolean {
   return /^[A-Za-z_$][\w$]*$/.test(step);
@@ -54,7 +60,7 @@ export function encodeValue(writer: ByteWriter, value: unknown): void {
       return;
     default:
       if (value === null) writer.byte(tag.null);
-      else encodeAny(writer, value, new Map());
+      else encodeAny(writer, value, new Map(), 0);
   }
 }
 
@@ -81,11 +87,11 @@ function encodeText(writer: ByteWriter, value: string): void {
 /** Objects that were written, by the order in which they began. */
 type Seen = Map<object, number>;
 
-function encodeAny(writer: ByteWriter, value: unknown, seen: Seen): void {
+function encodeAny(writer: ByteWriter, value: unknown, seen: Seen, depth: number): void {
   switch (typeof value) {
     case "object":
       if (value === null) writer.byte(tag.null);
-      else encodeObject(writer, value, seen);
+      else encodeObject(writer, value, seen, depth);
       return;
     case "bigint":
       writer.byte(tag.bigint);
@@ -99,17 +105,18 @@ function encodeAny(writer: ByteWriter, value: unknown, seen: Seen): void {
   }
 }
 
-function encodeObject(writer: ByteWriter, value: object, seen: Seen): void {
+function encodeObject(writer: ByteWriter, value: object, seen: Seen, depth: number): void {
   const known = seen.get(value);
   if (known !== undefined) {
     writer.byte(tag.reference);
     writer.varint(known);
     return;
   }
+  if (depth >= deepestValue) throw new UnfaithfulValue(`nested deeper than ${deepestValue} levels`, false);
   seen.set(value, seen.size);
   if (value instanceof Error) {
     writer.byte(tag.error);
-    encodeAny(writer, toErrorData(value), seen);
+    encodeAny(writer, toErrorData(value), seen, depth + 1);
     return;
   }
   const kind = objectKind(value);
@@ -117,64 +124,65 @@ function encodeObject(writer: ByteWriter, value: object, seen: Seen): void {
     case undefined:
       throw new UnfaithfulValue(value instanceof Promise ? "a promise" : describeUnseen(value));
     case "array":
-      encodeArray(writer, value as unknown[], seen);
+      encodeArray(writer, value as unknown[], seen, depth);
       return;
     case "object":
-      encodeFields(writer, tag.object, value, seen);
+      encodeFields(writer, tag.object, value, seen, depth);
       return;
     case "null-object":
-      encodeFields(writer, tag.bareObject, value, seen);
+      encodeFields(writer, tag.bareObject, value, seen, depth);
       return;
     case "view":
       encodeView(writer, value as ArrayBufferView);
       return;
     default:
       if (Object.keys(value).length > 0) throw new UnfaithfulValue(`a ${kind} with properties of its own`);
-      encodeBuiltIn(writer, value, kind, seen);
+      encodeBuiltIn(writer, value, kind, seen, depth);
   }
 }
 
-function encodeArray(writer: ByteWriter, array: readonly unknown[], seen: Seen): void {
+function encodeArray(writer: ByteWriter, array: readonly unknown[], seen: Seen, depth: number): void {
   writer.byte(tag.array);
   writer.varint(array.length);
   for (let index = 0; index < array.length; index++) {
     const element = array[index];
     if (element === undefined && !(index in array)) writer.byte(tag.hole);
-    else encodeAt(writer, element, seen, index);
+    else encodeAt(writer, element, seen, depth, index);
   }
 }
 
-function encodeFields(writer: ByteWriter, kind: number, value: object, seen: Seen): void {
+function encodeFields(writer: ByteWriter, kind: number, value: object, seen: Seen, depth: number): void {
   if (Object.getOwnPropertySymbols(value).length > 0) throw new UnfaithfulValue("an object with symbols for keys");
   const keys = Object.keys(value);
   writer.byte(kind);
   writer.varint(keys.length);
   for (const key of keys) {
     encodeText(writer, key);
-    encodeAt(writer, (value as Record<string, unknown>)[key], seen, key);
+    encodeAt(writer, (value as Record<string, unknown>)[key], seen, depth, key);
   }
 }
 
-function encodeAt(writer: ByteWriter, value: unknown, seen: Seen, step: string | number): void {
+/** What an object at `depth` holds. */
+function encodeAt(writer: ByteWriter, value: unknown, seen: Seen, depth: number, step: string | number): void {
   try {
-    encodeAny(writer, value, seen);
+    encodeAny(writer, value, seen, depth + 1);
   } catch (error) {
-    if (error instanceof UnfaithfulValue && error.path.length < 100) error.path.unshift(step);
+    if (error instanceof UnfaithfulValue && error.placed) error.path.unshift(step);
     throw error;
   }
 }
 
 type BuiltIn = "map" | "set" | "date" | "regexp" | "url" | "array-buffer";
 
-function encodeBuiltIn(writer: ByteWriter, value: object, kind: BuiltIn, seen: Seen): void {
+function encodeBuiltIn(writer: ByteWriter, value: object, kind: BuiltIn, seen: Seen, depth: number): void {
   switch (kind) {
     case "map":
-      encodeMap(writer, value as Map<unknown, unknown>, seen);
+      encodeMap(writer, value as Map<unknown, unknown>, seen, depth);
       return;
     case "set":
       writer.byte(tag.set);
       writer.varint((value as Set<unknown>).size);
-      for (const member of value as Set<unknown>) encodeAt(writer, member, seen, "member of the set");
+      for (const member of value as Set<unknown>) encodeAt(writer, member, seen, depth, "member of the set");
       return;
     case "date":
       writer.byte(tag.date);
@@ -199,12 +207,12 @@ function encodeBuiltIn(writer: ByteWriter, value: object, kind: BuiltIn, seen: S
   }
 }
 
-function encodeMap(writer: ByteWriter, map: ReadonlyMap<unknown, unknown>, seen: Seen): void {
+function encodeMap(writer: ByteWriter, map: ReadonlyMap<unknown, unknown>, seen: Seen, depth: number): void {
   writer.byte(tag.map);
   writer.varint(map.size);
   for (const [key, value] of map) {
-    encodeAt(writer, key, seen, "key of the map");
-    encodeAt(writer, value, seen, typeof key === "string" || typeof key === "number" ? key : "value of the map");
+    encodeAt(writer, key, seen, depth, "key of the map");
+    encodeAt(writer, value, seen, depth, typeof key === "string" || typeof key === "number" ? key : "value of the map");
   }
 }
 

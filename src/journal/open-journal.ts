@@ -5,6 +5,8 @@ import { dirname, resolve } from "node:path";
 import { kindOfId } from "../core/task-kinds.js";
 import { OrchestratorError } from "../model/error.js";
 import type { JournalRequest, RestoredAddition, RestoredTask, ResumeReport, RunJournal } from "../port/journal.js";
+import { ByteWriter } from "./bytes.js";
+import { encodeValue, UnfaithfulValue } from "./encode-value.js";
 import { History } from "./history.js";
 import { RunLock } from "./lock.js";
 import type { GraphRecord, OpenedRecord, ResumedRecord } from "./record.js";
@@ -20,6 +22,7 @@ import { printTasks, TaskPrinter } from "./task-print.js";
  */
 export async function openJournal(request: JournalRequest): Promise<RunJournal> {
   const folder = runFolder(request.folder, request.runId);
+  refuseUnfaithful(request);
   refuseExisting(folder, request);
   makeFolder(folder, request);
   const lock = writing(() => RunLock.acquire(folder, request.runId, request.at));
@@ -70,6 +73,17 @@ function makeFolder(folder: string, { durability }: JournalRequest): void {
     mkdirSync(folder, { recursive: true });
     if (isNew && durability === "power-loss") syncFolder(dirname(folder));
   });
+}
+
+/** It is found again with the run, so it has to be a value that comes back. */
+function refuseUnfaithful({ about }: JournalRequest): void {
+  try {
+    encodeValue(new ByteWriter(), about);
+  } catch (error) {
+    if (!(error instanceof UnfaithfulValue)) throw error;
+    const message = `run.journal.about: ${error.pathFrom("about")} is ${error.what}, which a journal could not give back as it is: give plain data`;
+    throw new OrchestratorError("INVALID_OPTION", message);
+  }
 }
 
 function openLocked(folder: string, lock: RunLock, request: JournalRequest): RunJournal {

@@ -50,3 +50,9 @@ export const viewKinds = [
 ] as const;
 
 export type ViewKind = (typeof viewKinds)[number];
+
+/**
+ * Objects in objects. Both sides go down by calls, and the stack of the process that resumes must not be too short for what
+ * another one wrote.
+ */
+export const deepestValue = 1000;

@@ -177,13 +177,16 @@ function define(error: Error, key: string, value: unknown, enumerable = false): 
   Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable });
 }
 
+/** A field that is nested deeper stays behind: whoever writes the error down goes through it by calls. */
+const deepestField = 100;
+
 function plainFields(error: Error): Record<string, unknown> | undefined {
   let fields: Record<string, unknown> | undefined;
   for (const key of Object.keys(error)) {
     if (reservedFields.has(key)) continue;
     try {
       const text = JSON.stringify((error as unknown as Record<string, unknown>)[key]);
-      if (text === undefined || text.length > 16_384) continue;
+      if (text === undefined || text.length > 16_384 || opensMoreThan(deepestField, text)) continue;
       fields ??= {};
       fields[key] = JSON.parse(text);
     } catch {
@@ -191,6 +194,18 @@ function plainFields(error: Error): Record<string, unknown> | undefined {
     }
   }
   return fields;
+}
+
+/** Whether a JSON text has more brackets than that before any of them is closed. Those in strings count, too: it is for what is odd. */
+function opensMoreThan(depth: number, text: string): boolean {
+  let open = 0;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit === 0x5b || unit === 0x7b) {
+      if (++open > depth) return true;
+    } else if (unit === 0x5d || unit === 0x7d) open--;
+  }
+  return false;
 }
 
 /** What was thrown as an `Error`: itself if it is one. */

@@ -237,6 +237,25 @@ test.each<[string, RunOptions, string]>([
   expect(() => executor.run([], options)).toThrow(message);
 });
 
+test("what cannot be found again with the run is refused before anything starts", async () => {
+  const about = { tools: [{ close: () => undefined }] };
+  await expect(execute([], { journal: { folder, about } })).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringContaining("run.journal.about: about.tools[0].close is the function close"),
+  });
+  await execute([{ id: "a", run: () => 1 }]);
+});
+
+test("an error keeps what a journal can keep of it", async () => {
+  let deep: unknown = 1;
+  for (let level = 0; level < 3000; level++) deep = [deep];
+  const thrown = Object.assign(new RangeError("no"), { deep, place: { row: [7] } });
+  await execute([{ id: "a", run: () => Promise.reject(thrown) }]);
+  const { error } = readJournal(join(folder, "r")).results().get("a")!;
+  expect(error).toMatchObject({ message: "no", place: { row: [7] } });
+  expect(error).not.toHaveProperty("deep");
+});
+
 test("a folder that cannot be made is told, and nothing has started", async () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
