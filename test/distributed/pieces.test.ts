@@ -63,18 +63,18 @@ describe("sizes of parcels", () => {
       fc.property(sizes, fc.nat(50), fc.double({ min: 0, max: 1e4, noNaN: true }), (list, slots, ms) => {
         const parcels = new ParcelSizes();
         parcels.learn("a", ms);
-        expect(parcels.split(list, slots).flat()).toEqual(list);
+        expect(parcels.split(list, slots, 2000).flat()).toEqual(list);
       }),
     );
   });
 
   it("are many for short attempts and one for long ones, once that is known", () => {
     const sizes = new ParcelSizes();
-    expect(sizes.split(attempts("short", 400), 4).length).toBeGreaterThan(50);
+    expect(sizes.split(attempts("short", 400), 4, 2000).length).toBeGreaterThan(50);
     for (let count = 0; count < 50; count++) sizes.learn("short", 0.1);
-    expect(sizes.split(attempts("short", 400), 4).length).toBeLessThan(10);
+    expect(sizes.split(attempts("short", 400), 4, 2000).length).toBeLessThan(10);
     sizes.learn("long", 1000);
-    expect(sizes.split(attempts("long", 400), 4)).toHaveLength(400);
+    expect(sizes.split(attempts("long", 400), 4, 2000)).toHaveLength(400);
   });
 });
 

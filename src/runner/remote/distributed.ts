@@ -3,7 +3,7 @@ import { Checker } from "../../model/check.js";
 import type { Duration } from "../../model/units.js";
 import type { DescribedWork } from "../../model/work.js";
 import type { Backend, OpenBackend } from "../../port/backend.js";
-import type { CoordinatorCounts } from "./coordinator/coordinator.js";
+import type { CoordinatorCounts } from "./coordinator/parts.js";
 import type { ModuleOption } from "./modules.js";
 import { type ClusterOptions, checkClusterOptions, clusterOptionNames } from "./options.js";
 

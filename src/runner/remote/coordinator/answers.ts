@@ -1,6 +1,6 @@
 /** Tells an attempt's listener what its worker answered. */
 import { assertNever } from "../../../model/assert-never.js";
-import { fromErrorData, OrchestratorError } from "../../../model/error.js";
+import { fromErrorData } from "../../../model/error.js";
 import type { AttemptFailure } from "../../../port/runner.js";
 import type { Answer } from "../messages.js";
 import { decodeValue, type EncodedValue } from "../value-codec.js";
@@ -55,10 +55,4 @@ function failureOf(answer: Answer & { is: "failed" }): AttemptFailure {
 /** A reference stays what it is: the value is where tasks that take it can fetch it. */
 function valueIn(encoded: EncodedValue): unknown {
   return "r" in encoded ? encoded.r : decodeValue(encoded);
-}
-
-/** An attempt that cannot be sent, now or later. */
-export function asRefusal(error: Error): AttemptFailure {
-  const given = error instanceof OrchestratorError ? error.failureReason : undefined;
-  return { error, reason: given ?? { kind: "not-serialisable" }, retryable: false };
 }

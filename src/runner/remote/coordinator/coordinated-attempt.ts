@@ -1,9 +1,11 @@
 /** One attempt, as its coordinator knows it. */
 import type { AttemptListener, AttemptRequest } from "../../../port/runner.js";
+import type { CoordinatedRun } from "./coordinated-run.js";
 import type { EncodedAttempt } from "./encode-attempt.js";
 import type { Sized } from "./parcel-size.js";
 
 export class CoordinatedAttempt implements Sized {
+  readonly run: CoordinatedRun;
   readonly request: AttemptRequest;
   readonly listener: AttemptListener;
   encoded: EncodedAttempt | undefined;
@@ -29,7 +31,8 @@ export class CoordinatedAttempt implements Sized {
   /** Why it was handed back the last time. */
   returned = "";
 
-  constructor(request: AttemptRequest, listener: AttemptListener) {
+  constructor(run: CoordinatedRun, request: AttemptRequest, listener: AttemptListener) {
+    this.run = run;
     this.request = request;
     this.listener = listener;
   }

@@ -8,8 +8,9 @@ export interface SentParcel {
   readonly id: string;
   readonly queue: string;
   readonly submittedAtMs: number;
-  /** Attempts in it that have not ended. */
+  /** Attempts in it that have not ended, and how many there were: all of them are in Redis until the last has ended. */
   readonly tokens: Set<number>;
+  readonly size: number;
   /** Since when the engine does not have it any more, or has it as abandoned. */
   missingSinceMs: number | undefined;
 }
@@ -51,6 +52,8 @@ export class CoordinatedRun {
   ended = false;
   /** Another coordinator has taken the run over. */
   superseded = false;
+  /** Attempts in parcels that are not settled. */
+  sent = 0;
   #nextToken = 0;
 
   constructor(id: string, resumable: boolean) {
@@ -78,10 +81,18 @@ export class CoordinatedRun {
     return token;
   }
 
-  addParcel(id: string, queue: string, tokens: Iterable<number>): SentParcel {
-    const parcel = { id, queue, submittedAtMs: performance.now(), tokens: new Set(tokens), missingSinceMs: undefined };
-    this.parcels.set(id, parcel);
-    return parcel;
+  addParcel(id: string, queue: string, given: readonly number[]): void {
+    const tokens = new Set(given);
+    const { size } = tokens;
+    this.parcels.set(id, { id, queue, submittedAtMs: performance.now(), tokens, size, missingSinceMs: undefined });
+    this.sent += size;
+  }
+
+  /** Nothing of the parcel is under way any more. */
+  removeParcel({ id, size }: SentParcel): void {
+    if (!this.parcels.delete(id)) return;
+    this.sent -= size;
+    this.settled.push(id);
   }
 
   indexOf(queue: string, attempts: readonly CoordinatedAttempt[]): string {
@@ -96,10 +107,7 @@ export class CoordinatedRun {
   release(attempt: CoordinatedAttempt): void {
     this.tokens.delete(attempt.token);
     const parcel = attempt.parcelId === undefined ? undefined : this.parcels.get(attempt.parcelId);
-    if (parcel?.tokens.delete(attempt.token) && parcel.tokens.size === 0) {
-      this.parcels.delete(parcel.id);
-      this.settled.push(parcel.id);
-    }
+    if (parcel?.tokens.delete(attempt.token) && parcel.tokens.size === 0) this.removeParcel(parcel);
     attempt.token = -1;
     attempt.parcelId = undefined;
     attempt.workerId = undefined;

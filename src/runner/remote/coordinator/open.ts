@@ -7,7 +7,8 @@ import { DataStore } from "../data/store.js";
 import { Envelope } from "../envelope.js";
 import { ModuleNames, type ModuleOption } from "../modules.js";
 import type { CheckedClusterOptions } from "../options.js";
-import { Coordinator, type CoordinatorCounts } from "./coordinator.js";
+import { Coordinator } from "./coordinator.js";
+import type { CoordinatorCounts } from "./parts.js";
 
 export interface CoordinatorOptions extends CheckedClusterOptions {
   readonly window: number;

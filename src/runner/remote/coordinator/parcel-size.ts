@@ -34,8 +34,13 @@ export class ParcelSizes {
     else this.#durations.set(name, known + (ms - known) * (ms < known ? weightOfShorter : weightOfLonger));
   }
 
-  /** Splits attempts, in order, into parcels for so many free slots. */
-  split<T extends Sized>(attempts: readonly T[], slots: number): T[][] {
+  /**
+   * Splits attempts, in order, into parcels for so many slots. A parcel takes room in the window until its last attempt has
+   * ended, which may take long: with no more than a slot's part of the window in each, those that wait for their last
+   * attempts leave room for whatever the other slots can do.
+   */
+  split<T extends Sized>(attempts: readonly T[], slots: number, window: number): T[][] {
+    const most = Math.min(mostAttempts, Math.max(1, Math.floor(window / Math.max(1, slots))));
     const share = Math.ceil(attempts.length / Math.max(1, slots));
     const parcels: T[][] = [];
     let sumMs = 0;
@@ -45,7 +50,7 @@ export class ParcelSizes {
       const parcel = parcels.at(-1);
       const full =
         parcel === undefined ||
-        parcel.length >= mostAttempts ||
+        parcel.length >= most ||
         sumMs + ms > targetMs ||
         characters + attempt.size > mostCharacters ||
         (parcel.length >= share && sumMs >= worthwhileMs);

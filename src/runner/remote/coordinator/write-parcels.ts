@@ -21,6 +21,7 @@ export interface WrittenParcels {
 export function writeParcels(
   { run, attempts, envelope }: Submission,
   sizes: ParcelSizes,
+  window: number,
   slotsOf: (queue: string) => number,
 ): WrittenParcels {
   const byQueue = new Map<string, CoordinatedAttempt[]>();
@@ -32,7 +33,7 @@ export function writeParcels(
   const parcels: Parcel[] = [];
   const refused: { attempt: CoordinatedAttempt; error: Error }[] = [];
   for (const [queue, queued] of byQueue) {
-    for (const group of sizes.split(queued, slotsOf(queue))) {
+    for (const group of sizes.split(queued, slotsOf(queue), window)) {
       try {
         parcels.push(writeParcel(run, queue, group, envelope));
       } catch (error) {
