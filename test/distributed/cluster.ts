@@ -43,6 +43,13 @@ export interface Cluster extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/**
+ * Milliseconds for a whole test: a dozen processes start in some of them, and where a machine is shared each may take a while.
+ * A test that hangs is found by `until`, which says what it waited for.
+ */
+export const patience = 300_000;
+const untilSeconds = 120;
+
 let workers = 0;
 
 export async function startCluster(redisArguments: readonly string[] = []): Promise<Cluster> {
@@ -112,7 +119,7 @@ async function startWorkerProcess(
     kill: (signal = "SIGKILL") => void child.kill(signal),
     ended,
   };
-  await until(() => printed.includes(" serves ") || isOver(), `worker ${id} to serve`, 60);
+  await until(() => printed.includes(" serves ") || isOver(), `worker ${id} to serve`);
   if (isOver()) throw new Error(`worker ${id} ended with ${child.exitCode ?? child.signalCode}: ${printed}`);
   return worker;
 }
@@ -121,7 +128,7 @@ async function startWorkerProcess(
 export async function until(
   isTrue: () => boolean | Promise<boolean>,
   what: string,
-  deadlineSeconds = 30,
+  deadlineSeconds = untilSeconds,
 ): Promise<void> {
   const deadline = performance.now() + deadlineSeconds * 1000;
   while (!(await isTrue())) {

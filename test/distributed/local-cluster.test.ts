@@ -6,7 +6,7 @@ import { distributed, readCluster } from "#src/distributed.js";
 import { ParallelExecutor, worker } from "#src/parallel.js";
 import { freePort } from "../support/redis-server.js";
 import { present } from "../support/require-component.js";
-import { tasks, tasksFile, until } from "./cluster.js";
+import { patience, tasks, tasksFile, until } from "./cluster.js";
 
 it.runIf(present("redis"))(
   "deploy/local-cluster.sh starts Redis and three workers, and ends them all",
@@ -18,7 +18,7 @@ it.runIf(present("redis"))(
     const ended = new Promise((resolve) => shell.once("exit", resolve));
     let printed = "";
     shell.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
-    await until(() => (printed.match(/ serves /g) ?? []).length === 3, "three workers", 60);
+    await until(() => (printed.match(/ serves /g) ?? []).length === 3, "three workers");
     const connection = `redis://127.0.0.1:${port}`;
     expect((await readCluster({ connection })).workers.map(({ id }) => id).sort()).toEqual([
       "local-1",
@@ -34,5 +34,5 @@ it.runIf(present("redis"))(
     expect(printed.match(/ drains, /g)).toHaveLength(3);
     await expect(readCluster({ connection })).rejects.toThrow();
   },
-  90_000,
+  patience,
 );

@@ -9,15 +9,15 @@ import { distributed, readCluster } from "#src/distributed.js";
 import { ParallelExecutor, worker } from "#src/parallel.js";
 import { Envelope } from "#src/runner/remote/envelope.js";
 import { present } from "../support/require-component.js";
-import { type Cluster, linesOf, startCluster, tasks, until } from "./cluster.js";
+import { type Cluster, linesOf, patience, startCluster, tasks, until } from "./cluster.js";
 
 const key = "a key that is shared by both sides";
 
-describe.runIf(present("redis"))("messages", () => {
+describe.runIf(present("redis"))("messages", { timeout: patience }, () => {
   let cluster: Cluster;
   beforeAll(async () => {
     cluster = await startCluster();
-  }, 60_000);
+  });
   afterAll(() => cluster?.stop());
 
   it("that are not signed, signed otherwise, for another purpose or malformed are refused, and nothing runs", async () => {
@@ -49,7 +49,7 @@ describe.runIf(present("redis"))("messages", () => {
     await add("genuine", genuine.seal("parcel genuine", text));
     await until(() => execFileSync("ls", [cluster.folder], { encoding: "utf8" }).includes("forged"), "the command");
     await queue.close();
-  }, 60_000);
+  });
 
   it("go to and fro where both sides have the key, and a worker with another one is seen", async () => {
     const backend = distributed({ connection: cluster.url, key });
@@ -60,7 +60,7 @@ describe.runIf(present("redis"))("messages", () => {
       workers: [],
       unreadable: ["signed"],
     });
-  }, 60_000);
+  });
 
   it("that pretend to be a worker's answer are refused", async () => {
     const troubles: string[] = [];
@@ -92,47 +92,53 @@ describe.runIf(present("redis"))("messages", () => {
     expect((await run.results).get("t")?.status).toBe("cancelled");
     expect(troubles.join()).toContain("is not signed");
     redis.disconnect();
-  }, 60_000);
+  });
 });
 
-describe.runIf(present("redis", "openssl"))("a server with TLS, client certificates and access lists", () => {
-  it("serves those who have a certificate and a password, with the rights that docs/scaling.md names", async () => {
-    await using cluster = await startCluster();
-    const certificates = makeCertificates(cluster.folder);
-    const tlsPort = cluster.redis.port;
-    await cluster.redis.kill();
-    const { startRedis } = await import("../support/redis-server.js");
-    const acl = readFileSync(new URL("../../docs/scaling.md", import.meta.url), "utf8").match(
-      /^ACL SETUSER (.+)$/m,
-    )![1]!;
-    const [user, ...rules] = acl.replaceAll("PASSWORD", "secret").split(" ");
-    // A server without a plain port does not answer the plain PING of the tests' helper: the plain one stays, for it alone.
-    const server = await startRedis({
-      args: [
-        ...["--tls-port", String(tlsPort), "--tls-cert-file", certificates.cert, "--tls-key-file", certificates.key],
-        ...["--tls-ca-cert-file", certificates.ca, "--tls-auth-clients", "yes"],
-        ...["--user", user!, ...rules],
-        ...["--user", "default", "on", "nopass", "nocommands", "+ping"],
-      ],
+describe.runIf(present("redis", "openssl"))(
+  "a server with TLS, client certificates and access lists",
+  { timeout: patience },
+  () => {
+    it("serves those who have a certificate and a password, with the rights that docs/scaling.md names", async () => {
+      await using cluster = await startCluster();
+      const certificates = makeCertificates(cluster.folder);
+      const tlsPort = cluster.redis.port;
+      await cluster.redis.kill();
+      const { startRedis } = await import("../support/redis-server.js");
+      const acl = readFileSync(new URL("../../docs/scaling.md", import.meta.url), "utf8").match(
+        /^ACL SETUSER (.+)$/m,
+      )![1]!;
+      const [user, ...rules] = acl.replaceAll("PASSWORD", "secret").split(" ");
+      // A server without a plain port does not answer the plain PING of the tests' helper: the plain one stays, for it alone.
+      const server = await startRedis({
+        args: [
+          ...["--tls-port", String(tlsPort), "--tls-cert-file", certificates.cert, "--tls-key-file", certificates.key],
+          ...["--tls-ca-cert-file", certificates.ca, "--tls-auth-clients", "yes"],
+          ...["--user", user!, ...rules],
+          ...["--user", "default", "on", "nopass", "nocommands", "+ping"],
+        ],
+      });
+      const url = `rediss://${user}:secret@localhost:${tlsPort}`;
+      const flags = ["--tls-ca", certificates.ca, "--tls-cert", certificates.cert, "--tls-key", certificates.key];
+      await cluster.worker({ id: "tls", flags, env: { ORCHESTRATOR_REDIS: url } });
+      const read = (path: string) => readFileSync(path, "utf8");
+      const tls = { ca: read(certificates.ca), cert: read(certificates.cert), key: read(certificates.key) };
+      const connection = { host: "localhost", port: tlsPort, username: user!, password: "secret", tls };
+      const executor = new ParallelExecutor({ backend: distributed({ connection }) });
+      const graph = [{ id: "add", run: worker(tasks, "add"), with: { a: 1, b: 2 } }];
+      const results = await executor.executeTasks(graph, { journal: join(cluster.folder, "journal") });
+      expect(results.get("add")?.output).toBe(3);
+      await executor.close();
+      expect((await readCluster({ connection })).workers.map(({ id }) => id)).toEqual(["tls"]);
+      await expect(readCluster({ connection: { ...connection, password: "wrong" } })).rejects.toThrow(
+        /WRONGPASS|closed/,
+      );
+      const { ca } = tls;
+      await expect(readCluster({ connection: { ...connection, tls: { ca } } })).rejects.toThrow();
+      await server.stop();
     });
-    const url = `rediss://${user}:secret@localhost:${tlsPort}`;
-    const flags = ["--tls-ca", certificates.ca, "--tls-cert", certificates.cert, "--tls-key", certificates.key];
-    await cluster.worker({ id: "tls", flags, env: { ORCHESTRATOR_REDIS: url } });
-    const read = (path: string) => readFileSync(path, "utf8");
-    const tls = { ca: read(certificates.ca), cert: read(certificates.cert), key: read(certificates.key) };
-    const connection = { host: "localhost", port: tlsPort, username: user!, password: "secret", tls };
-    const executor = new ParallelExecutor({ backend: distributed({ connection }) });
-    const graph = [{ id: "add", run: worker(tasks, "add"), with: { a: 1, b: 2 } }];
-    const results = await executor.executeTasks(graph, { journal: join(cluster.folder, "journal") });
-    expect(results.get("add")?.output).toBe(3);
-    await executor.close();
-    expect((await readCluster({ connection })).workers.map(({ id }) => id)).toEqual(["tls"]);
-    await expect(readCluster({ connection: { ...connection, password: "wrong" } })).rejects.toThrow(/WRONGPASS|closed/);
-    const { ca } = tls;
-    await expect(readCluster({ connection: { ...connection, tls: { ca } } })).rejects.toThrow();
-    await server.stop();
-  }, 60_000);
-});
+  },
+);
 
 function makeCertificates(folder: string): { ca: string; cert: string; key: string } {
   const path = (name: string) => join(folder, name);
