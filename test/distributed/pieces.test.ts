@@ -2,10 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { distributed, startWorker } from "#src/distributed.js";
+import type { AttemptRequest } from "#src/port/runner.js";
 import { ParcelSizes } from "#src/runner/remote/coordinator/parcel-size.js";
+import { Placement } from "#src/runner/remote/coordinator/placement.js";
 import { Envelope } from "#src/runner/remote/envelope.js";
+import { queueOfWorker, type WorkerRecord } from "#src/runner/remote/messages.js";
+import { ModuleRegistry } from "#src/runner/remote/modules.js";
 import { decodeValue, encodeValue, fromBytes } from "#src/runner/remote/value-codec.js";
 import { WorkerAdmission } from "#src/runner/remote/worker/admission.js";
+import { admitWork } from "#src/runner/remote/worker/admit-work.js";
 
 describe("values", () => {
   const anything = fc.anything({
@@ -54,9 +59,9 @@ describe("an envelope", () => {
   });
 });
 
-describe("sizes of parcels", () => {
-  const attempts = (name: string, count: number) => Array.from({ length: count }, () => ({ name, size: 300 }));
+const attempts = (name: string, count: number) => Array.from({ length: count }, () => ({ name, size: 300 }));
 
+describe("sizes of parcels", () => {
   it("keep every attempt, in order", () => {
     const sizes = fc.array(fc.record({ name: fc.constantFrom("a", "b"), size: fc.nat(2_000_000) }));
     fc.assert(
@@ -75,6 +80,98 @@ describe("sizes of parcels", () => {
     expect(sizes.split(attempts("short", 400), 4, 2000).length).toBeLessThan(10);
     sizes.learn("long", 1000);
     expect(sizes.split(attempts("long", 400), 4, 2000)).toHaveLength(400);
+  });
+
+  it("take no more than one slot's part of the window", () => {
+    const sizes = new ParcelSizes();
+    for (let count = 0; count < 50; count++) sizes.learn("short", 0.1);
+    const lengths = sizes.split(attempts("short", 400), 4, 40).map(({ length }) => length);
+    expect(Math.max(...lengths)).toBe(10);
+  });
+});
+
+describe("where an attempt goes", () => {
+  const value = { kind: "orchestrator-data", sha256: "a".repeat(64), bytes: 100_000_000 } as const;
+  const record = (id: string, host: string, runningCount = 0): WorkerRecord => ({
+    ...{ version: 1, id, host, pid: 1, queue: "default", queues: ["default", queueOfWorker("default", id)], slots: 2 },
+    ...{ cpu: 1, memory: 1, resources: {}, modules: [], kinds: [], draining: false, running: [], runningCount },
+    ...{ counts: {}, startedAt: 0 },
+  });
+  const placement = (...workers: WorkerRecord[]) => {
+    const made = new Placement({ queue: "default", localResources: [] });
+    made.workers = workers;
+    return made;
+  };
+  const taking = (input: unknown) => ({ inputs: { input } }) as unknown as AttemptRequest;
+
+  it("is a free worker on a machine that has its large input, and anybody when that one is busy", () => {
+    const placed = placement(record("near", "there"), record("far", "elsewhere"));
+    placed.holds("there", [value]);
+    const near = queueOfWorker("default", "near");
+    const queues = [1, 2, 3].map(() => placed.queueFor(taking(value)));
+    expect(queues).toEqual([near, near, "default"]);
+    placed.left(near);
+    expect(placed.queueFor(taking(value))).toBe(near);
+  });
+
+  it("is anybody where the value is small, nobody has it, or its machine is drained or full", () => {
+    const small = { ...value, sha256: "b".repeat(64), bytes: 1000 };
+    const full = placement(record("near", "there", 2));
+    full.holds("there", [value, small]);
+    expect(full.queueFor(taking(value))).toBe("default");
+    const drained = placement({ ...record("near", "there"), draining: true });
+    drained.holds("there", [value]);
+    expect(drained.queueFor(taking(value))).toBe("default");
+    const free = placement(record("near", "there"));
+    free.holds("there", [small]);
+    expect(free.queueFor(taking(small))).toBe("default");
+    expect(free.queueFor(taking(value))).toBe("default");
+  });
+});
+
+describe("what a worker is ready to do", () => {
+  const policy = { modules: new ModuleRegistry([]), commands: ["ffmpeg"], signed: false };
+  const admit = (work: object, signed = false) =>
+    admitWork({ kind: (work as { kind: "command" }).kind, work: { j: work } }, { ...policy, signed });
+  const refusedBecause = (work: object, signed = false) => {
+    const answer = admit(work, signed);
+    return "refused" in answer ? answer.refused : "it is not refused";
+  };
+  const ffmpeg = { kind: "command", argv: ["ffmpeg", "-version"], options: {} };
+  const python = { kind: "code", language: "python", source: "result = 1" };
+
+  it("is the programs that its owner named, and sandboxed code", () => {
+    expect(admit(ffmpeg)).toEqual({ work: ffmpeg });
+    expect(admit(python)).toEqual({ work: python });
+    expect(refusedBecause({ ...ffmpeg, argv: ["sh", "-c", "id"] })).toContain('"sh"; commands that it runs: ffmpeg');
+    expect(refusedBecause({ ...ffmpeg, options: { shell: true } }, true)).toContain('"/bin/sh"');
+  });
+
+  it("is not what would make another program of a named one, or open a sandbox, where messages are not signed", () => {
+    for (const options of [{ cwd: "/tmp" }, { env: { LD_PRELOAD: "/tmp/x.so" } }, { inheritEnv: ["AWS_SECRET"] }]) {
+      expect(refusedBecause({ ...ffmpeg, options })).toContain(Object.keys(options)[0]);
+      expect(admit({ ...ffmpeg, options }, true)).toEqual({ work: { ...ffmpeg, options } });
+    }
+    for (const sandbox of [{ docker: { host: "tcp://x:1" } }, { networkDisabled: false }, { allowedDomains: ["x"] }]) {
+      expect(refusedBecause({ ...python, sandbox })).toContain(Object.keys(sandbox)[0]);
+      expect(admit({ ...python, sandbox }, true)).toEqual({ work: { ...python, sandbox } });
+    }
+  });
+
+  it("is nothing that is not what it should be, signed or not", () => {
+    for (const broken of [
+      { kind: "command" },
+      { kind: "command", argv: [], options: {} },
+      { ...ffmpeg, options: { uid: 0 } },
+      { ...python, source: 1 },
+      { ...python, options: { sandbox: { networkDisabled: false } } },
+    ])
+      expect(refusedBecause(broken, true)).toContain("not what it should be");
+    expect(refusedBecause({ kind: "eval" })).toContain("not what it should be");
+    const other = admitWork({ kind: "code", work: { j: ffmpeg } }, policy);
+    expect(other).toMatchObject({ refused: expect.stringContaining("another kind") });
+    const bytes = admitWork({ kind: "code", work: { v: "AAAA" } }, policy);
+    expect(bytes).toMatchObject({ refused: expect.stringContaining("not what it should be") });
   });
 });
 

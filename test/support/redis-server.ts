@@ -33,7 +33,9 @@ export interface RedisOptions {
   readonly args?: readonly string[];
 }
 
-const startSeconds = 20;
+/** Valkey is tested by giving its server here. */
+const program = process.env.ORCHESTRATOR_REDIS_SERVER ?? "redis-server";
+const startSeconds = 60;
 
 export async function startRedis({ port, args = [] }: RedisOptions = {}): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), "orchestrator-redis-"));
@@ -49,7 +51,7 @@ export async function startRedis({ port, args = [] }: RedisOptions = {}): Promis
 
 function spawnRedis(port: number, folder: string, args: readonly string[]): ChildProcess {
   const options = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"];
-  return spawn("redis-server", [...options, ...args], { stdio: "ignore" });
+  return spawn(program, [...options, ...args], { stdio: "ignore" });
 }
 
 function serverOf(child: ChildProcess, port: number, folder: string): RedisServer {
