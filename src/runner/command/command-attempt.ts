@@ -6,7 +6,6 @@
  * that is over holds nothing any more.
  */
 import { existsSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import { type ContainedProcess, type ProcessExit, spawnContained } from "../../host/contained-process.js";
 import { findProgram } from "../../host/program-path.js";
 import { asError, OrchestratorError } from "../../model/error.js";
@@ -15,7 +14,7 @@ import type { AttemptControl, AttemptListener, AttemptRequest } from "../../port
 import { declaredLimits } from "../process-limits.js";
 import { traceVariables } from "../trace-variables.js";
 import { type CheckedCommand, checkCommandOptions } from "./options.js";
-import { CapturedOutput } from "./output.js";
+import { CapturedOutput, readToEnd } from "./output.js";
 import { type CommandEnd, commandFailure, outputOf, usageOf } from "./verdict.js";
 
 /** After the exit, the longest wait for pipes that somebody else holds open. */
@@ -124,12 +123,7 @@ export class CommandAttempt implements AttemptControl {
       await contained.finish(0);
       throw commandNotStarted(this.#work.argv[0]!, asError(thrown).message);
     }
-    const drained = new AbortController();
-    await Promise.race([
-      Promise.all([stdout.ended, stderr.ended]),
-      delay(drainMs, undefined, { signal: drained.signal }).catch(() => {}),
-    ]);
-    drained.abort();
+    await readToEnd([stdout, stderr], drainMs);
     await this.#termination;
     const contents = await contained.finish(this.#aborted || this.#limitReached ? 0 : leftoverGraceMs);
     stdout.finish();

@@ -1,5 +1,6 @@
 /** What a command writes to one of its streams: the first bytes kept, each line told as it comes. */
 import type { Readable } from "node:stream";
+import { setTimeout as delay, setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { LineSplitter } from "./line-splitter.js";
 
 export interface OutputOptions {
@@ -17,6 +18,7 @@ export class CapturedOutput {
   readonly #options: OutputOptions;
   readonly #stream: Readable;
   #bytes = 0;
+  #chunksTaken = 0;
   truncated = false;
 
   constructor(stream: Readable, options: OutputOptions) {
@@ -29,6 +31,11 @@ export class CapturedOutput {
       // An error while reading ends the output; that of the command is told by its exit.
       stream.once("error", () => resolve());
     });
+  }
+
+  /** How often something was read. */
+  get reads(): number {
+    return this.#chunksTaken;
   }
 
   /** Reads no more, and tells the last line. */
@@ -50,6 +57,7 @@ export class CapturedOutput {
   }
 
   #take(chunk: Uint8Array): void {
+    this.#chunksTaken++;
     const room = this.#options.maximumBytes - this.#bytes;
     if (room <= 0 && chunk.length > 0) {
       this.#limitReached();
@@ -66,5 +74,27 @@ export class CapturedOutput {
     if (this.truncated) return;
     this.truncated = true;
     this.#options.onLimit();
+  }
+}
+
+/** Turns of the event loop that pipes are read for after the wait: what was in them at the exit takes one or two. */
+const mostTurns = 16;
+
+/**
+ * Reads what a program that has exited wrote: to the end of its streams, or, where somebody else holds them open, all
+ * that comes within `waitMs` and all that is in the pipes by then. A process that was held up finds the end of the wait
+ * and full pipes at the same moment, and timers go first: so the pipes are read until a turn of the loop brings nothing.
+ */
+export async function readToEnd(outputs: readonly CapturedOutput[], waitMs: number): Promise<void> {
+  const waiting = new AbortController();
+  const ended = Promise.all(outputs.map((output) => output.ended)).then(() => true);
+  const waited = delay(waitMs, false, { signal: waiting.signal }).catch(() => false);
+  const complete = await Promise.race([ended, waited]);
+  waiting.abort();
+  if (complete) return;
+  const reads = (): number => outputs.reduce((sum, output) => sum + output.reads, 0);
+  for (let turn = 0, before = -1; turn < mostTurns && reads() !== before; turn++) {
+    before = reads();
+    await turnOfTheLoop();
   }
 }
