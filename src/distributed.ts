@@ -1,7 +1,7 @@
 /** `orchestrator-executor/distributed`: the same graphs on many machines. */
 
 export type { Backend } from "./port/backend.js";
-export { type ClusterView, readCluster } from "./runner/remote/cluster.js";
+export { type ClusterQueue, type ClusterView, type ClusterWorker, readCluster } from "./runner/remote/cluster.js";
 export type { DataOptions, FileDataOptions, S3DataOptions } from "./runner/remote/data/options.js";
 export { type DataReference, isDataReference } from "./runner/remote/data/reference.js";
 export { DataStore } from "./runner/remote/data/store.js";

@@ -10,7 +10,7 @@ export {
 } from "./model/batch.js";
 export type { SharedCacheOptions, TaskCacheOptions } from "./model/cache.js";
 export type { AcquireOptions, Lease, ResourceSource, ResourceSources, ResourceValues } from "./model/pool.js";
-export type { TaskCacheOption } from "./model/task.js";
+export type { CachePolicy } from "./model/task.js";
 export type { CircuitBreakerOptions, CircuitState } from "./optimize/balance/circuit-breaker.js";
 export {
   type BalancedCall,

@@ -1,6 +1,7 @@
 /** Sandboxes: `import { SandboxExecutor } from "orchestrator-executor/sandbox"`. */
 export {
   type DegradableLimit,
+  type DockerSandboxOptions,
   type Enforcement,
   type ExecuteCodeOptions,
   type LimitName,
@@ -11,20 +12,13 @@ export {
   SandboxCodeError,
   type SandboxConfig,
   type SandboxExecutionResult,
+  type SandboxIsolation,
   type SandboxResourceUsage,
   type SandboxVerdict,
-  sandboxVerdicts,
   UnsupportedLimitError,
   type VmSandboxOptions,
 } from "./model/sandbox.js";
 export type { BackendCapabilities, BackendReport, LanguageCapability, LimitCapability } from "./sandbox/backend.js";
-export {
-  type Interpreter,
-  type Language,
-  languageNames,
-  languageOfFile,
-  registerLanguage,
-} from "./sandbox/language.js";
 export {
   DockerSandboxExecutor,
   ProcessSandboxExecutor,

@@ -3,6 +3,7 @@
  * what came before it (retries, a wait for something that was full), and then the dependency that ended last before the task
  * could run, and so on. The pieces lie end to end, so their seconds add up to the run's, each with what it was lost to.
  */
+import type { RunEvent } from "../model/event.js";
 import { parseBytes } from "../model/units.js";
 import { type AttemptSpan, type RunHistory, readHistory, type TaskHistory } from "./run-history.js";
 import { simulate } from "./simulate.js";
@@ -43,7 +44,7 @@ export interface RunAnalysis {
 }
 
 /** Analyses a run that has ended, or what is known of one that has not. */
-export function analyze(events: Parameters<typeof readHistory>[0]): RunAnalysis {
+export function analyze(events: Iterable<RunEvent>): RunAnalysis {
   const history = readHistory(events);
   const ran = [...history.tasks.values()].filter(({ attempts }) => attempts.length > 0);
   const end = Math.max(history.startedAt, ...ends(ran));

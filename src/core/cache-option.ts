@@ -1,8 +1,8 @@
 /** Reads the option `cache` of a task. */
-import type { Task, TaskCacheOption } from "../model/task.js";
+import type { CachePolicy, Task } from "../model/task.js";
 import { type Duration, parseDurationMs } from "../model/units.js";
 
-const optionNames: Readonly<Record<keyof TaskCacheOption, true>> = {
+const optionNames: Readonly<Record<keyof CachePolicy, true>> = {
   version: true,
   ttl: true,
   staleWhileRevalidate: true,
@@ -12,7 +12,7 @@ const optionNames: Readonly<Record<keyof TaskCacheOption, true>> = {
   key: true,
 };
 
-const plainCache: TaskCacheOption = Object.freeze({});
+const plainCache: CachePolicy = Object.freeze({});
 
 /** What holds for tasks that say nothing. */
 export interface CacheDefaults {
@@ -24,7 +24,7 @@ export interface CacheDefaults {
 export const askedOnly: CacheDefaults = { unasked: false };
 
 /** How the task's output is cached, or `undefined` where it is not. */
-export function cacheOptionOf(task: Task, defaults: CacheDefaults): TaskCacheOption | undefined {
+export function cacheOptionOf(task: Task, defaults: CacheDefaults): CachePolicy | undefined {
   const { cache = defaults.unasked && showsItsCode(task), version } = task;
   if (cache === false) return undefined;
   const { ttl } = defaults;

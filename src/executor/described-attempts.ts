@@ -5,7 +5,7 @@
 import type { BatchWork } from "../model/batch.js";
 import { asError, OrchestratorError } from "../model/error.js";
 import type { AttemptFacts, FailureReason, ResourceUsage } from "../model/result.js";
-import type { TaskCacheOption } from "../model/task.js";
+import type { CachePolicy } from "../model/task.js";
 import type { DescribedWork, Inputs } from "../model/work.js";
 import type { AttemptInterceptor } from "../port/interceptor.js";
 import type { AttemptControl, AttemptFailure, AttemptListener, AttemptRequest, Runner } from "../port/runner.js";
@@ -32,7 +32,7 @@ export interface Handover {
   readonly work: DescribedWork | InlineWork;
   readonly inputs: Inputs;
   /** Where the task is cached. */
-  readonly cache?: TaskCacheOption;
+  readonly cache?: CachePolicy;
   readonly finish?: (output: unknown) => unknown;
 }
 
@@ -136,7 +136,7 @@ function start(starter: Starter, report: Report, base: RequestBase, { work, inpu
 
 function intercepted(
   interceptor: AttemptInterceptor,
-  cache: TaskCacheOption,
+  cache: CachePolicy,
   own: () => Starter | Promise<Starter>,
 ): Starter {
   return {

@@ -5,10 +5,11 @@ import { Checker } from "../model/check.js";
 import type { TaskGraph } from "../model/graph.js";
 import type { Task } from "../model/task.js";
 import type { Duration } from "../model/units.js";
+import type { World } from "../port/clock.js";
 import { type ExecutionConfig, executionOptionNames } from "./config.js";
 import type { ExecutorFeatures } from "./features.js";
 import type { RunResults } from "./outcomes.js";
-import { type ExecutorWorld, ParallelExecutor } from "./parallel-executor.js";
+import { ParallelExecutor } from "./parallel-executor.js";
 import type { RunOptions } from "./run-options.js";
 
 export interface OptimizedConfig extends ExecutionConfig {
@@ -47,7 +48,7 @@ const ownNames = ["enableCaching", "cacheTtl", "enableBatching", "batchSize", "r
  */
 export class OptimizedExecutor extends ParallelExecutor {
   /** @throws InvalidOptionError with everything that is wrong with the configuration. */
-  constructor(config: OptimizedConfig = {}, world: ExecutorWorld = {}) {
+  constructor(config: OptimizedConfig = {}, world: World = {}) {
     const { features, execution } = readConfig(config);
     super(execution, world, features);
   }

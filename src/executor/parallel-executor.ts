@@ -6,7 +6,7 @@ import { InvalidOptionError, OrchestratorError } from "../model/error.js";
 import { TaskGraph } from "../model/graph.js";
 import type { ExecutionResult } from "../model/result.js";
 import type { Task } from "../model/task.js";
-import type { Clock } from "../port/clock.js";
+import type { Clock, World } from "../port/clock.js";
 import { RunnerSet } from "./compose.js";
 import { type ExecutionConfig, inParallel, type ResolvedConfig, resolveConfig } from "./config.js";
 import { type ExecutorFeatures, plainFeatures } from "./features.js";
@@ -16,13 +16,6 @@ import { Run } from "./run.js";
 import { checkRunOptions, type RunOptions } from "./run-options.js";
 import { systemClock } from "./system-clock.js";
 import { type StreamOptions, TaskStream } from "./task-stream.js";
-
-/** The world of an executor, for simulations and tests. */
-export interface ExecutorWorld {
-  readonly clock?: Clock;
-  /** Numbers from 0 to 1, for the jitter of retries. */
-  readonly random?: () => number;
-}
 
 /**
  * Executes graphs of tasks: in dependency order, as many at once as the limits allow.
@@ -48,7 +41,10 @@ export class ParallelExecutor implements AsyncDisposable {
   #closed = false;
 
   /** @throws InvalidOptionError with everything that is wrong with the configuration. */
-  constructor(config: ExecutionConfig = {}, world: ExecutorWorld = {}, features: ExecutorFeatures = plainFeatures) {
+  constructor(config?: ExecutionConfig, world?: World);
+  /** @internal */
+  constructor(config: ExecutionConfig, world: World, features: ExecutorFeatures);
+  constructor(config: ExecutionConfig = {}, world: World = {}, features: ExecutorFeatures = plainFeatures) {
     this.#config = resolveConfig(config, features);
     this.#clock = world.clock ?? systemClock;
     this.#runners = new RunnerSet(this.#config, this.#clock);

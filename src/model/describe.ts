@@ -1,7 +1,7 @@
 /** Makers of work that is described as data: what runs in a thread, a process, a command or a sandbox. */
 import type { WorkerContext } from "./context.js";
 import { InvalidOptionError } from "./error.js";
-import type { SandboxConfig, SandboxExecutionResult } from "./sandbox.js";
+import type { SandboxExecutionResult } from "./sandbox.js";
 import type { ConditionContext } from "./task.js";
 import type {
   CodeWork,
@@ -81,21 +81,18 @@ export function command(argv: readonly string[], options: CommandOptions = {}): 
 export function code(
   language: string,
   source: string,
-  sandbox: SandboxConfig | undefined,
   options: CodeWorkOptions & { readonly output: "result" },
 ): CodeWork<unknown, SandboxExecutionResult>;
 // biome-ignore lint/suspicious/noExplicitAny: nothing can tell what type code in another language gives
 export function code<Output = any>(
   language: string,
   source: string,
-  sandbox?: SandboxConfig,
   options?: CodeWorkOptions,
 ): CodeWork<unknown, Output>;
 export function code(
   language: string,
   source: string,
-  sandbox?: SandboxConfig,
-  options?: CodeWorkOptions,
+  { sandbox, ...options }: CodeWorkOptions = {},
 ): CodeWork<unknown, unknown> {
   if (typeof language !== "string" || language === "") throw invalid("code.language", "takes the name of a language");
   if (typeof source !== "string") throw invalid("code.source", "takes source text");
@@ -104,7 +101,7 @@ export function code(
     language,
     source,
     ...(sandbox === undefined ? undefined : { sandbox }),
-    ...(options === undefined ? undefined : { options }),
+    ...(Object.keys(options).length === 0 ? undefined : { options }),
   };
 }
 

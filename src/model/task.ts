@@ -50,7 +50,7 @@ export interface ConditionContext {
 }
 
 /** How a task's output is cached. */
-export interface TaskCacheOption {
+export interface CachePolicy {
   /** To be changed when the task's code gives something else: it is part of the key. Required for functions of this process, whose code cannot be seen from outside. */
   readonly version?: string | number;
   /** How long a value is given. Default: the cache's. */
@@ -105,7 +105,7 @@ export interface TaskOptions {
   /** How long the task is thought to run. Tasks on the longest remaining path start first. */
   readonly expectedDuration?: Duration;
   /** Takes the output from the executor's cache, where nothing that it depends on has changed. Default `false`. */
-  readonly cache?: boolean | TaskCacheOption;
+  readonly cache?: boolean | CachePolicy;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { BatchWork } from "./batch.js";
 import type { TaskContext } from "./context.js";
 import type { SandboxConfig } from "./sandbox.js";
 import type { ConditionContext } from "./task.js";
-import type { Size } from "./units.js";
+import type { Duration, Size } from "./units.js";
 
 /** Inputs of a task: outputs of other tasks and constants, by name. */
 export type Inputs = Readonly<Record<string, unknown>>;
@@ -59,8 +59,8 @@ export interface CommandOptions {
   readonly onOutputLimit?: "fail" | "truncate";
   /** Exit codes that are a success. Default `[0]`. */
   readonly successCodes?: readonly number[];
-  /** Seconds between SIGTERM and SIGKILL when the attempt is aborted. Default 2. */
-  readonly killGrace?: number;
+  /** Time between SIGTERM and SIGKILL when the attempt is aborted. Default 2 seconds. */
+  readonly killGrace?: Duration;
   /** What the task's output is: everything (`"result"`, default), standard output as text without its last newline, or parsed as JSON. */
   readonly output?: "result" | "text" | "json";
 }
@@ -80,10 +80,13 @@ export interface CodeWork<In = never, Out = unknown> extends WorkTypes<In, Out> 
   readonly language: string;
   readonly source: string;
   readonly sandbox?: SandboxConfig;
-  readonly options?: CodeWorkOptions;
+  readonly options?: Omit<CodeWorkOptions, "sandbox">;
 }
 
+/** What `code()` takes besides language and source. */
 export interface CodeWorkOptions {
+  /** How the code is locked in, under what the task's own `sandbox` says and over the executor's. Default: as the executor says. */
+  readonly sandbox?: SandboxConfig;
   /** Files to lay into the working folder: relative path to text or bytes. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly stdin?: string | Uint8Array;

@@ -1,12 +1,5 @@
-/** The world of a part that can be used by itself: real time, unless a test gives another. */
+/** Real time, for parts that can be used by themselves. */
 import type { Clock } from "../port/clock.js";
-
-export interface PartWorld {
-  /** Default: real time. */
-  readonly clock?: Clock;
-  /** Numbers from 0 to 1. Default `Math.random`. */
-  readonly random?: () => number;
-}
 
 /** Real time. A timer of somebody who waits keeps this process alive. */
 export const realClock: Clock = makeClock(true);

@@ -142,7 +142,7 @@ const workShape = {
   maxOutput: size
     .optional()
     .meta({ description: "Most bytes kept of standard output and standard error, each. Default 16 MiB." }),
-  killGrace: z.number().min(0).optional().meta({ description: "Seconds between SIGTERM and SIGKILL. Default 2." }),
+  killGrace: duration.optional().meta({ description: "Time between SIGTERM and SIGKILL. Default 2s." }),
   module: z
     .string()
     .min(1)

@@ -93,12 +93,12 @@ function describer(task: PipelineTask, pipeline: Pipeline): (scope: Scope) => De
     return () => work as DescribedWork;
   }
   const source = readSource(definition, pipeline);
-  const sandbox = sandboxConfig(definition, pipeline);
-  return (scope) => code(definition.code!.language, source, sandbox, codeOptions(task, scope)) as DescribedWork;
+  const sandbox = sandboxOption(definition, pipeline);
+  return (scope) =>
+    code(definition.code!.language, source, { ...sandbox, ...codeOptions(task, scope) }) as DescribedWork;
 }
 
-function codeOptions({ templates: { env, stdin } }: PipelineTask, scope: Scope): CodeWorkOptions | undefined {
-  if (env === undefined && stdin === undefined) return undefined;
+function codeOptions({ templates: { env, stdin } }: PipelineTask, scope: Scope): CodeWorkOptions {
   return {
     ...(env && { env: toVariables(env.evaluate(scope), "code") }),
     ...(stdin && { stdin: toArgument(stdin.evaluate(scope), "stdin of the code") }),
@@ -111,11 +111,11 @@ function toVariables(values: unknown, of: string): Record<string, string> {
 }
 
 /** Folders of packages are relative to the file, as every path in it is. */
-function sandboxConfig({ code: written }: Definition, { directory }: Pipeline): SandboxConfig | undefined {
+function sandboxOption({ code: written }: Definition, { directory }: Pipeline): CodeWorkOptions {
   const { sandbox } = written!;
   const packageFolders = sandbox?.packageFolders?.map((folder) => resolve(directory, folder));
-  if (sandbox === undefined) return undefined;
-  return { ...sandbox, ...(packageFolders && { packageFolders }) } as SandboxConfig;
+  if (sandbox === undefined) return {};
+  return { sandbox: { ...sandbox, ...(packageFolders && { packageFolders }) } as SandboxConfig };
 }
 
 function readSource({ code: written }: Definition, pipeline: Pipeline): string {

@@ -6,6 +6,7 @@ import type { AttemptControl, AttemptListener, AttemptRequest } from "./runner.j
 export interface Backend {
   /** Kinds of work that it carries out; all others stay in the executor's own process. */
   readonly kinds: readonly DescribedWork["kind"][];
+  /** @internal */
   open(): Promise<OpenBackend>;
 }
 

@@ -2,7 +2,7 @@
  * The port to whatever may serve an attempt instead of its runner: the cache. It is asked for tasks that ask for it, and
  * for no other.
  */
-import type { TaskCacheOption } from "../model/task.js";
+import type { CachePolicy } from "../model/task.js";
 import type { DescribedWork } from "../model/work.js";
 import type { AttemptControl, AttemptListener, AttemptRequest } from "./runner.js";
 
@@ -10,7 +10,7 @@ import type { AttemptControl, AttemptListener, AttemptRequest } from "./runner.j
 export interface InterceptedAttempt extends Omit<AttemptRequest, "work"> {
   /** What the attempt would carry out; a function of this process only by its kind. */
   readonly work: DescribedWork | { readonly kind: "inline" };
-  readonly cache: TaskCacheOption;
+  readonly cache: CachePolicy;
 }
 
 export interface AttemptInterceptor {

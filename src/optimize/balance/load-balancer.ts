@@ -2,8 +2,8 @@
 import { Checker } from "../../model/check.js";
 import { asError, InvalidOptionError, OrchestratorError } from "../../model/error.js";
 import { formatDurationMs } from "../../model/units.js";
-import type { Clock } from "../../port/clock.js";
-import { type PartWorld, realClock } from "../world.js";
+import type { Clock, World } from "../../port/clock.js";
+import { realClock } from "../world.js";
 import {
   type BreakerLimits,
   CircuitBreaker,
@@ -93,7 +93,7 @@ export class LoadBalancer<Target> {
   readonly #clock: Clock;
 
   /** @throws InvalidOptionError with everything that is wrong. */
-  constructor(options: LoadBalancerOptions<Target> = {}, world: PartWorld = {}) {
+  constructor(options: LoadBalancerOptions<Target> = {}, world: World = {}) {
     const check = new Checker("LoadBalancer");
     if (!check.object("", options, optionNames)) check.finish();
     const strategy = check.oneOf("strategy", options.strategy, balanceStrategies, "two-choices");

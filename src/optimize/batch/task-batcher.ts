@@ -9,7 +9,8 @@ import {
 } from "../../model/batch.js";
 import { Checker } from "../../model/check.js";
 import { OrchestratorError } from "../../model/error.js";
-import { type PartWorld, realClock } from "../world.js";
+import type { World } from "../../port/clock.js";
+import { realClock } from "../world.js";
 import type { Answer } from "./answers.js";
 import { type BatchItem, Gatherer } from "./gatherer.js";
 
@@ -66,7 +67,7 @@ export class TaskBatcher<Item, Entry> implements AsyncDisposable {
   #closed = false;
 
   /** @throws InvalidOptionError with everything that is wrong. */
-  constructor(handler: BatchHandler<Item, Entry>, options: TaskBatcherOptions = {}, world: PartWorld = {}) {
+  constructor(handler: BatchHandler<Item, Entry>, options: TaskBatcherOptions = {}, world: World = {}) {
     const check = new Checker("TaskBatcher");
     if (!check.object("", options, optionNames)) check.finish();
     if (typeof handler !== "function") check.report("handler", "takes a function of an array of items");

@@ -13,9 +13,9 @@
 import { asError, OrchestratorError } from "../../model/error.js";
 import type { AcquireOptions, Lease, ResourceSource } from "../../model/pool.js";
 import { formatDurationMs } from "../../model/units.js";
-import type { Clock } from "../../port/clock.js";
+import type { Clock, World } from "../../port/clock.js";
 import { WaitLine } from "../wait-line.js";
-import { type PartWorld, realClock, upkeepClock } from "../world.js";
+import { realClock, upkeepClock } from "../world.js";
 import { closedError, emitWarning, fullError, type PoolText, timeoutError } from "./messages.js";
 import { type CheckedPool, checkResourcePool, type PoolWarning, type ResourcePoolOptions } from "./options.js";
 import { Place, PlaceSet, type PlaceState } from "./places.js";
@@ -91,7 +91,7 @@ export class ResourcePool<Resource> implements ResourceSource<Resource>, AsyncDi
   readonly #counts = { created: 0, destroyed: 0, failedCreates: 0, failedChecks: 0, acquired: 0, affinityHits: 0 };
 
   /** @throws InvalidOptionError with everything that is wrong. */
-  constructor(options: ResourcePoolOptions<Resource>, world: PartWorld = {}) {
+  constructor(options: ResourcePoolOptions<Resource>, world: World = {}) {
     this.#checked = checkResourcePool(options);
     this.#onWarning = options.onWarning ?? emitWarning;
     this.name = this.#checked.name;

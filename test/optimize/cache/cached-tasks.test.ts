@@ -277,7 +277,7 @@ describe("cached work of other kinds", () => {
 
   test.runIf(present("linux", "bubblewrap", "python"))("code is known by its source, packages and walls", async () => {
     const tasks = (source: string, timeLimit = 30): Task[] => [
-      { id: "code", run: code("python", source, { timeLimit }), cache: true },
+      { id: "code", run: code("python", source, { sandbox: { timeLimit } }), cache: true },
     ];
     await runTasks(tasks("result = 6 * 7"));
     expect(await runTasks(tasks("result = 6 * 7"))).toMatchObject({ served: { code: "hit" }, outputs: { code: 42 } });
