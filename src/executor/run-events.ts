@@ -7,6 +7,8 @@ type WithoutPlace<Event> = Event extends unknown ? Omit<Event, "sequence" | "run
 /** An event before it has its place in the run. */
 export type NewEvent = WithoutPlace<RunEvent>;
 
+type Placeable = RunEvent & { sequence: number; runId: string };
+
 export class RunEvents {
   readonly #runId: string;
   readonly #observers: Observer[] = [];
@@ -46,8 +48,11 @@ export class RunEvents {
     if (place >= 0) this.#observers.splice(place, 1);
   }
 
+  /** @param event made for this call alone: it is given its place, because a copy would cost more than all else that is told */
   emit(event: NewEvent): void {
-    const placed = { ...event, sequence: this.#sequence++, runId: this.#runId } as RunEvent;
+    const placed = event as Placeable;
+    placed.sequence = this.#sequence++;
+    placed.runId = this.#runId;
     for (const observer of this.#observers) {
       try {
         observer.observe(placed);

@@ -5,16 +5,17 @@
 import type { AttemptDetail, ErrorDetail, LogLine } from "../protocol.js";
 import { cut } from "./text.js";
 
+/** Of most tasks an output and no more, so that the lists are made for those that have something to list. */
 export interface Details {
-  bytes: number;
-  log: LogLine[];
+  characters: number;
+  log: LogLine[] | undefined;
   logCharacters: number;
   droppedLines: number;
-  attempts: AttemptDetail[];
-  output?: string;
-  error?: ErrorDetail;
-  reason?: string;
-  told?: string;
+  attempts: AttemptDetail[] | undefined;
+  output: string | undefined;
+  error: ErrorDetail | undefined;
+  reason: string | undefined;
+  told: string | undefined;
 }
 
 export interface DetailBounds {
@@ -49,7 +50,17 @@ export class DetailStore {
   open(task: number): Details {
     let details = this.#details.get(task);
     if (details === undefined) {
-      details = { bytes: overhead, log: [], logCharacters: 0, droppedLines: 0, attempts: [] };
+      details = {
+        characters: overhead,
+        log: undefined,
+        logCharacters: 0,
+        droppedLines: 0,
+        attempts: undefined,
+        output: undefined,
+        error: undefined,
+        reason: undefined,
+        told: undefined,
+      };
       this.#details.set(task, details);
       this.#all += overhead;
     }
@@ -57,13 +68,14 @@ export class DetailStore {
   }
 
   grown(details: Details, characters: number): void {
-    details.bytes += characters;
+    details.characters += characters;
     this.#all += characters;
+    if (this.#all <= this.#mostAll) return;
     for (const [task, oldest] of this.#details) {
       if (this.#all <= this.#mostAll) return;
       if (oldest === details) continue;
       this.#details.delete(task);
-      this.#all -= oldest.bytes;
+      this.#all -= oldest.characters;
       this.forgotten++;
     }
   }
@@ -71,6 +83,7 @@ export class DetailStore {
   addLog(task: number, line: LogLine): void {
     const details = this.open(task);
     const text = cut(line.text, mostLine);
+    details.log ??= [];
     details.log.push({ ...line, text });
     details.logCharacters += text.length;
     let grown = text.length;
@@ -88,6 +101,7 @@ export class DetailStore {
 
   addAttempt(task: number, attempt: AttemptDetail): void {
     const details = this.open(task);
+    details.attempts ??= [];
     if (details.attempts.length >= mostAttempts) details.attempts.splice(1, 1);
     details.attempts.push(attempt);
     this.grown(details, 200 + sizeOf(attempt.error));

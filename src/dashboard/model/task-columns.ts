@@ -1,5 +1,7 @@
 /** The tasks of a run in columns that grow: what they are, and how they stand. */
+import { TaskIndex } from "../../core/task-index.js";
 import type { GraphOutline } from "../../model/event.js";
+import { TaskLinks } from "./task-links.js";
 
 type Column = Uint8Array | Uint16Array | Int32Array | Float64Array;
 
@@ -20,50 +22,37 @@ export class TaskTable {
   note = new Int32Array(64);
   /** Sequence of the last event that changed the task. */
   changed = new Float64Array(64);
-  readonly #dependencies: (readonly number[] | Int32Array)[] = [];
-  readonly #numbers = new Map<string, number>();
+  readonly #links = new TaskLinks();
+  readonly #numbers = new TaskIndex();
   readonly #kinds = new Map<string, number>();
-  #dependents: number[][] | undefined;
 
   number(id: string): number | undefined {
     return this.#numbers.get(id);
   }
 
-  dependencies(task: number): readonly number[] | Int32Array {
-    return this.#dependencies[task] ?? [];
+  dependencies(task: number): Int32Array {
+    return this.#links.dependencies(task);
   }
 
-  setDependencies(task: number, dependencies: readonly number[]): void {
-    this.#dependencies[task] = dependencies;
-    this.#dependents = undefined;
+  setDependencies(task: number, dependencies: ArrayLike<number>): void {
+    this.#links.setDependencies(task, dependencies);
   }
 
-  /** Tasks that depend on this one. Built when first asked for, and again after tasks were added. */
-  dependents(task: number): readonly number[] {
-    if (this.#dependents === undefined) {
-      const dependents: number[][] = Array.from({ length: this.size }, () => []);
-      for (let other = 0; other < this.size; other++)
-        for (const dependency of this.dependencies(other)) dependents[dependency]?.push(other);
-      this.#dependents = dependents;
-    }
-    return this.#dependents[task] ?? [];
+  dependents(task: number): Int32Array {
+    return this.#links.dependents(task, this.size);
   }
 
   addOutline(outline: GraphOutline, sequence: number): void {
-    for (let task = 0; task < outline.size; task++)
-      this.add(outline.taskId(task), outline.name(task), [], -1, sequence);
-    for (let task = 0; task < outline.size; task++)
-      this.#dependencies[task] = Int32Array.from(outline.dependencies(task));
+    for (let task = 0; task < outline.size; task++) this.add(outline.taskId(task), outline.name(task), -1, sequence);
+    for (let task = 0; task < outline.size; task++) this.setDependencies(task, outline.dependencies(task));
   }
 
-  add(id: string, name: string, dependencies: readonly number[], parent: number, sequence: number): number {
+  add(id: string, name: string, parent: number, sequence: number): number {
     const task = this.size;
     if (task === this.state.length) this.#grow();
     this.size++;
     this.ids.push(id);
     this.#numbers.set(id, task);
-    this.#dependencies.push(dependencies);
-    this.#dependents = undefined;
     this.kind[task] = this.#kindOf(name);
     this.parent[task] = parent;
     this.readyAt[task] = -1;

@@ -13,6 +13,8 @@ export function cut(text: string, most: number): string {
 /** A value for a reader: text as it is, anything else as Node shows it, without calling into it. */
 export function describeValue(value: unknown, most: number): string {
   if (typeof value === "string") return cut(value, most);
+  // What most tasks of a large run give, without the cost of the general way.
+  if (typeof value === "boolean" || Number.isInteger(value)) return String(value);
   const options = { depth: 5, maxArrayLength: 100, maxStringLength: 2000, breakLength: 100, customInspect: false };
   try {
     return cut(inspect(value, options), most);
