@@ -48,6 +48,8 @@ export interface RunSummary {
   /** Whether what did not succeed can be run again from here. */
   readonly canRetry: boolean;
   readonly limits: Readonly<Record<string, number>>;
+  /** Tasks that had ended in an earlier process, where this one goes on with its run. */
+  readonly reused?: number;
 }
 
 /** What the tasks from number `from` on are. */

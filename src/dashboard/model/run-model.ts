@@ -10,6 +10,7 @@ import type {
   RunEvent,
   RunStartedEvent,
   TaskEndedEvent,
+  TaskRestoredEvent,
   TasksAddedEvent,
 } from "../../model/event.js";
 import type { FailureReason } from "../../model/result.js";
@@ -44,6 +45,8 @@ export class RunModel implements Observer {
   /** Sequence of the last event; -1 before the first. */
   sequence = -1;
   cancelMessage = "";
+  /** Tasks that had ended in an earlier process and are not run again; `undefined` where there was none. */
+  reused: number | undefined;
   /** When the last task succeeded, milliseconds since the run started. */
   lastEndAt = 0;
   readonly tasks = new TaskTable();
@@ -102,6 +105,11 @@ export class RunModel implements Observer {
         return this.#hold(this.#touch(event), "running", 1, this.#since(event.at));
       case "task-ended":
         return this.#taskEnded(this.#touch(event), event);
+      case "task-restored":
+        return this.#taskRestored(this.#touch(event), event);
+      case "run-resumed":
+        this.reused = event.reused;
+        return;
       case "cancel-requested":
         this.state = "cancelling";
         this.cancelMessage = cut(event.message, 500);
@@ -142,7 +150,7 @@ export class RunModel implements Observer {
     const first = this.tasks.size;
     event.taskIds.forEach((id, place) => {
       if (this.tasks.number(id) !== undefined) return;
-      this.tasks.add(id, event.added?.[place]?.name ?? event.name, [], parent, event.sequence);
+      this.tasks.add(id, event.added?.[place]?.name ?? event.name, parent, event.sequence);
       this.counts[stateCode.waiting]!++;
     });
     event.taskIds.forEach((id, place) => {
@@ -158,7 +166,7 @@ export class RunModel implements Observer {
     const known = this.tasks.number(event.taskId);
     if (known === undefined) {
       this.counts[stateCode.waiting]!++;
-      return this.tasks.add(event.taskId, event.name, [], -1, event.sequence);
+      return this.tasks.add(event.taskId, event.name, -1, event.sequence);
     }
     this.tasks.changed[known] = event.sequence;
     return known;
@@ -258,6 +266,15 @@ export class RunModel implements Observer {
     else this.#unsuccessful(task, event.result.error, event.result.reason, event.taskId);
   }
 
+  /** It ended before this process began: it has no place on the timeline, and says nothing of how fast this run is. */
+  #taskRestored(task: number, { status, result, taskId }: TaskRestoredEvent): void {
+    this.#move(task, status);
+    this.tasks.attempts[task] = result.attempts;
+    if (!result.success) return this.#unsuccessful(task, result.error, result.reason, taskId);
+    this.tasks.note[task] = this.notes.index("done by an earlier process");
+    this.#keepOutput(task, result.output);
+  }
+
   #succeeded(task: number, output: unknown, seconds: number): void {
     this.tasks.note[task] = -1;
     this.lastEndAt = this.tasks.endedAt[task]!;
@@ -267,6 +284,10 @@ export class RunModel implements Observer {
     durations.sum += seconds;
     durations.longest = Math.max(durations.longest, seconds);
     this.durations.set(kind, durations);
+    this.#keepOutput(task, output);
+  }
+
+  #keepOutput(task: number, output: unknown): void {
     if (output === undefined) return;
     const details = this.details.open(task);
     details.output = describeValue(output, mostOutput);

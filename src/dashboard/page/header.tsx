@@ -91,12 +91,14 @@ function Times() {
   const shown = run.value!;
   useNow(shown.summary!.endedAt === undefined);
   const { remaining } = shown.glance ?? {};
+  const { reused } = shown.summary!;
   return (
     <span class="times">
       <span class="number">{duration(shown.now())}</span>
       {remaining !== undefined && shown.summary!.state === "running" && (
         <span class="muted"> about {duration(remaining * 1000)} left</span>
       )}
+      {reused !== undefined && <span class="muted"> resumed, {count(reused)} done before</span>}
     </span>
   );
 }

@@ -32,7 +32,7 @@ export class RunEntry {
   }
 
   summary(): RunSummary {
-    const { id, graph, state, startedAt, endedAt, tasks, counts, limits, ended } = this.model;
+    const { id, graph, state, startedAt, endedAt, tasks, counts, limits, ended, reused } = this.model;
     const retryable = this.model.unsuccessful > 0 && (ended || this.model.state === "running");
     return {
       id,
@@ -45,6 +45,7 @@ export class RunEntry {
       canCancel: this.control !== undefined && !ended && state !== "cancelling",
       canRetry: this.control?.retry !== undefined && retryable,
       limits,
+      ...(reused !== undefined && { reused }),
     };
   }
 
@@ -96,8 +97,8 @@ export class RunEntry {
       log: kept?.log ?? [],
       droppedLines: kept?.droppedLines ?? 0,
       ...endOf(kept),
-      dependencies: [...tasks.dependencies(task)].slice(0, mostNeighbours),
-      dependents: dependents.slice(0, mostNeighbours),
+      dependencies: [...tasks.dependencies(task).subarray(0, mostNeighbours)],
+      dependents: [...dependents.subarray(0, mostNeighbours)],
       dependentCount: dependents.length,
       ...(root !== undefined && { root }),
       forgotten: kept === undefined && details.forgotten > 0,
