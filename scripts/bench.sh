@@ -17,4 +17,5 @@ for project in tsconfig.build.json bench/tsconfig.json; do
   npx tsc -p "$project" || echo "bench: type errors in $project, see above; measuring what was emitted" >&2
 done
 node scripts/copy-assets.mjs
+node scripts/build-page.mjs
 exec node bench/.out/main.js "$@"

@@ -12,6 +12,11 @@ const flags = [
   "--disable-sync",
 ];
 
+/** How long to wait for what a page will show: a browser starts slowly on a machine that does much else. */
+export const browserPatienceMs = 60_000;
+/** Of a whole test in a browser. */
+export const browserTestMs = 240_000;
+
 export class TestBrowser {
   readonly #browser: Browser;
   /** What pages complained of: errors, and refusals of the content security policy. */
@@ -30,7 +35,7 @@ export class TestBrowser {
   async open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.#browser.newContext({ viewport: { width: 1440, height: 860 }, ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(browserPatienceMs);
     page.on("pageerror", (error) => this.complaints.push(String(error.stack)));
     page.on("console", (message) => {
       // Refusals that a test provokes on purpose are told as failed loads.

@@ -8,7 +8,7 @@ import type { Run } from "#src/executor/run.js";
 import { TaskGraph } from "#src/model/graph.js";
 import type { Task } from "#src/model/task.js";
 import { present } from "../support/require-component.js";
-import { TestBrowser } from "./browser.js";
+import { browserTestMs, TestBrowser } from "./browser.js";
 
 /** Tasks that end when the test says so. */
 class Gates {
@@ -26,7 +26,7 @@ class Gates {
   }
 }
 
-describe.runIf(present("chromium"))("the page", () => {
+describe.runIf(present("chromium"))("the page", { timeout: browserTestMs }, () => {
   let browser: TestBrowser;
   const opened: { executor: ParallelExecutor; dashboard: Dashboard; page: Page }[] = [];
 
