@@ -258,6 +258,9 @@ export class Scheduler {
   #continuePast(task: number, past: TaskPast, at: number): void {
     this.#pasts.delete(task);
     const { failure } = past;
+    // The machine's clock may have been set back since: no time is waited for that has passed.
+    if ((this.table.firstStartedAt.get(task) ?? at) > at) this.table.firstStartedAt.set(task, at);
+    const failedAt = Math.min(failure?.at ?? at, at);
     if (past.firstStartedAt === 0) {
       this.table.readyAt[task] = at;
       this.#anew.add(task);
@@ -266,8 +269,8 @@ export class Scheduler {
     else if (failure.timedOut) {
       const { timeoutMs } = this.table.policy(task);
       const reason = { kind: "timeout", scope: "attempt", limitMs: timeoutMs } as const;
-      this.#retryOrEnd(task, failure.at, failure.retryable, failure.random, TaskState.timedOut, reason);
-    } else this.#retryOrEnd(task, failure.at, failure.retryable, failure.random, TaskState.failed, { kind: "attempt" });
+      this.#retryOrEnd(task, failedAt, failure.retryable, failure.random, TaskState.timedOut, reason);
+    } else this.#retryOrEnd(task, failedAt, failure.retryable, failure.random, TaskState.failed, { kind: "attempt" });
   }
 
   // Moves towards a start.

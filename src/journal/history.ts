@@ -82,7 +82,7 @@ export class History {
       this.apply(record);
     } catch (error) {
       if (error instanceof MalformedBytes) throw error;
-      throw new MalformedBytes(`has a record of kind ${record.type} with fields that are not its own`);
+      throw new MalformedBytes(`has a record of kind ${record.type} that does not fit those before it`);
     }
   };
 

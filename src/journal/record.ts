@@ -11,6 +11,7 @@ import type { AttemptFacts, FailureReason, ResourceUsage, TaskStatus } from "../
 import { type ByteReader, type ByteWriter, MalformedBytes } from "./bytes.js";
 import { decodeValue } from "./decode-value.js";
 import { encodeValue } from "./encode-value.js";
+import { hasItsFields } from "./record-fields.js";
 
 /** A process began to write. What ran when the one before it died ran on in nobody. */
 export interface OpenedRecord {
@@ -284,10 +285,16 @@ export function readSuccess(reader: ByteReader, workerBefore: string, take: Take
   const readyAt = reader.double();
   const workerId = reader.textLike(workerBefore);
   const flags = reader.byte();
-  const usage = (flags & flag.usage) === 0 ? undefined : (decodeValue(reader) as ResourceUsage);
-  const facts = (flags & flag.facts) === 0 ? undefined : (decodeValue(reader) as AttemptFacts);
+  const usage = (flags & flag.usage) === 0 ? undefined : readObject<ResourceUsage>(reader);
+  const facts = (flags & flag.facts) === 0 ? undefined : readObject<AttemptFacts>(reader);
   take(task, attempt, at, startedAt, readyAt, workerId, usage, facts, readOutput(reader, flags));
   return true;
+}
+
+function readObject<Fields extends object>(reader: ByteReader): Fields {
+  const fields = decodeValue(reader);
+  if (typeof fields !== "object" || fields === null) throw new MalformedBytes("has a value where fields should be");
+  return fields as Fields;
 }
 
 function readOutput(reader: ByteReader, flags: number): StoredOutput {
@@ -302,7 +309,8 @@ export function decodeRecord(reader: ByteReader): JournalRecord {
   if (type === "attempt-started") return decodeStarted(reader);
   if (type === "attempt-succeeded") return decodeSucceeded(reader);
   const fields = decodeValue(reader);
-  if (typeof fields !== "object" || fields === null) throw new MalformedBytes("has a record without fields");
+  if (!hasItsFields(type, fields))
+    throw new MalformedBytes(`has a record of kind ${type} with fields that are not its own`);
   return { type, ...fields } as JournalRecord;
 }
 
@@ -328,8 +336,8 @@ function decodeSucceeded(reader: ByteReader): AttemptSucceededRecord {
     workerId: reader.text(),
   } as const;
   const flags = reader.byte();
-  const usage = (flags & flag.usage) === 0 ? undefined : (decodeValue(reader) as ResourceUsage);
-  const facts = (flags & flag.facts) === 0 ? undefined : (decodeValue(reader) as AttemptFacts);
+  const usage = (flags & flag.usage) === 0 ? undefined : readObject<ResourceUsage>(reader);
+  const facts = (flags & flag.facts) === 0 ? undefined : readObject<AttemptFacts>(reader);
   const output = readOutput(reader, flags);
   return { ...head, ...(usage && { usage }), ...(facts && { facts }), output };
 }

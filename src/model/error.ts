@@ -27,6 +27,7 @@ export type ErrorCode =
   | "NO_WORKER"
   | "NOT_SERIALISABLE"
   | "NOT_KEYABLE"
+  | "NOT_INVALIDATED"
   | "OUTPUT_LIMIT"
   | "LOOP_LIMIT"
   | "CHILD_TASK_FAILED"

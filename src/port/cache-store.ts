@@ -2,7 +2,8 @@
  * The port to one tier of the cache: memory, disk, a server that is shared. A tier holds records by key and knows what
  * has been declared invalid; what is in a record is none of its concern.
  *
- * A tier never throws and never rejects: what goes wrong is told to `CacheTrouble`, and the answer is a miss.
+ * A tier never throws and never rejects: what goes wrong is told to `CacheTrouble`, and the answer is a miss. Only who
+ * declares something invalid has to know that it was not.
  */
 
 /** What is kept under a key. */
@@ -48,12 +49,12 @@ export interface CacheStore {
   readonly local: boolean;
   get(key: string): CacheRecord | undefined | Promise<CacheRecord | undefined>;
   set(key: string, record: CacheRecord): void | Promise<void>;
-  /** Makes a mark known to all who share the tier. */
+  /** Makes a mark known to all who share the tier. @throws OrchestratorError `NOT_INVALIDATED` */
   invalidate(mark: InvalidationMark): void | Promise<void>;
   /** Takes notice of what others did. `force` where it must be all of it, otherwise what is due. */
   refresh(force: boolean): void | Promise<void>;
   /** The right to compute a key, or `undefined` where another process has it; absent where nobody else shares the tier. */
-  lease?(key: string): CacheLease | undefined | Promise<CacheLease | undefined>;
+  lease?(key: string): CacheLease | undefined | Promise<CacheLease | undefined | "unavailable">;
   statistics(): StoreStatistics | Promise<StoreStatistics>;
   close(): void | Promise<void>;
 }

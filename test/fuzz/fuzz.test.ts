@@ -1,10 +1,7 @@
-/**
- * Readers of what others wrote, against inputs made to break them. `FUZZ_INPUTS=1000000` sets how many for each (default
- * 4,000; of the slow pipeline file a fifth), `FUZZ_SEED` repeats a run; see docs/reliability.md.
- */
+/** Readers of what others wrote, against inputs made to break them; see `each.ts`. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect } from "vitest";
 import { parseBytes, parseDurationMs } from "#src/model/units.js";
 import { compileExpression, ExpressionError, type ScopeName } from "#src/pipeline/expression.js";
 import { parsePipeline } from "#src/pipeline/load.js";
@@ -16,10 +13,9 @@ import { readClientHello } from "#src/sandbox/network/client-hello.js";
 import { parseDomainRule } from "#src/sandbox/network/domain-rule.js";
 import { parseNpmRequirement } from "#src/sandbox/packages/javascript/requirement.js";
 import { parseAllowedDistribution, parseRequirement } from "#src/sandbox/packages/python/requirement.js";
-import { type FuzzTarget, fuzz } from "./fuzzer.js";
+import { fuzzEach, refusesWith } from "./each.js";
+import type { FuzzTarget } from "./fuzzer.js";
 
-const inputs = Number(process.env.FUZZ_INPUTS ?? 4000);
-const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const utf8 = (texts: readonly string[]) => texts.map((text) => Buffer.from(text));
 const pipelineFiles = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })
@@ -34,19 +30,6 @@ const scope = {
   item: "item",
   index: 0,
 };
-
-/** Runs `action`; an error of any other kind than these is a finding. */
-function refusesWith(kinds: readonly (new (...args: never[]) => Error)[], action: () => void): Error | undefined {
-  try {
-    action();
-    return undefined;
-  } catch (error) {
-    // A stack overflow is a RangeError too, and never an answer.
-    const overflow = error instanceof RangeError && error.message.includes("call stack");
-    if (!overflow && kinds.some((kind) => error instanceof kind)) return error as Error;
-    throw error;
-  }
-}
 
 const token = "0123456789abcdef0123456789abcdef";
 const frame = (kind: string, payload: string) => `${token} ${kind} ${Buffer.byteLength(payload)}\n${payload}`;
@@ -294,15 +277,7 @@ const targets: readonly FuzzTarget[] = [
   },
 ];
 
-describe("readers of what others wrote stand", () => {
-  test.each(targets)("$name", { timeout: 6 * 3_600_000 }, async (target) => {
-    const report = await fuzz(target, inputs, seed);
-    console.log(
-      `${target.name}: ${report.inputs} inputs, corpus ${report.corpus}, ${report.blocks} blocks, seed ${seed}`,
-    );
-    expect(report.blocks, "coverage guides").toBeGreaterThan(5);
-  });
-});
+fuzzEach("readers of what others wrote stand", targets);
 
 /** A hello for example.com in two records. */
 function clientHello(): string {

@@ -35,6 +35,29 @@ const attempt = { task: natural, attempt: natural, at: time };
 const end = { ...attempt, startedAt: time, readyAt: time, workerId: text };
 const kind = <Type extends string>(type: Type) => fc.constant(type);
 
+/** Tasks that depend on any others of them. */
+const anyGraph = fc
+  .record({
+    name: text,
+    limits: fc.dictionary(text, time),
+    tasks: fc.array(fc.record({ id: text, needs: fc.array(fc.nat(), { maxLength: 3 }), print: fc.nat() })),
+    names: fc.array(fc.tuple(natural, text)).map((entries) => new Map(entries)),
+    texts: fc.array(text, { minLength: 1 }),
+  })
+  .map(({ tasks, texts, ...rest }) => {
+    const offsets = [0];
+    for (const { needs } of tasks) offsets.push(offsets.at(-1)! + needs.length);
+    const places = Int32Array.from(tasks, ({ print }) => print % texts.length);
+    return {
+      type: "graph",
+      ...rest,
+      ids: tasks.map(({ id }) => id),
+      offsets: Int32Array.from(offsets),
+      targets: Int32Array.from(tasks.flatMap(({ needs }) => needs.map((need) => need % tasks.length))),
+      prints: { texts, work: places, rules: places, constants: places },
+    };
+  });
+
 /** Any record that can be written. */
 const anyRecord = fc.oneof(
   fc.record({ type: kind("attempt-started"), ...attempt, readyAt: time, workerId: text }),
@@ -70,7 +93,14 @@ const anyRecord = fc.oneof(
     verdict: fc.constantFrom("run", "skip"),
     error,
   }),
-  fc.record({ type: kind("task-ended"), task: natural, at: time, status: kind("failed"), error, reason: facts }),
+  fc.record({
+    type: kind("task-ended"),
+    task: natural,
+    at: time,
+    status: kind("failed"),
+    error,
+    reason: fc.constant({ kind: "error" }),
+  }),
   fc.record({ type: kind("resumed"), at: time, from: numbers, again: numbers, withoutAdditions: numbers }),
   fc.record({ type: kind("attempt-log"), ...attempt, stream: kind("stdout"), text }),
   fc.record({ type: fc.constantFrom("task-suspended", "task-resumed"), task: natural, at: time }),
@@ -90,16 +120,7 @@ const anyRecord = fc.oneof(
       }),
     ),
   }),
-  fc.record({
-    type: kind("graph"),
-    name: text,
-    limits: fc.dictionary(text, time),
-    ids: fc.array(text),
-    names: fc.array(fc.tuple(natural, text)).map((entries) => new Map(entries)),
-    offsets: numbers,
-    targets: numbers,
-    prints: fc.record({ texts: fc.array(text), work: numbers, rules: numbers, constants: numbers }),
-  }),
+  anyGraph,
   fc.record({
     type: kind("opened"),
     at: time,
@@ -261,4 +282,30 @@ describe("what happened to a file", () => {
       }),
     );
   });
+});
+
+test.each<[string, object]>([
+  ["a graph whose numbers lead nowhere", { offsets: Int32Array.of(0, 1), targets: Int32Array.of(7) }],
+  ["a graph without ids", { ids: undefined }],
+  ["a graph with prints that are not there", { prints: { texts: [], work: Int32Array.of(0) } }],
+])("%s is refused, although its sum is right", (_, wrong) => {
+  const place = Int32Array.of(0);
+  const right = {
+    name: "g",
+    limits: {},
+    ids: ["a"],
+    names: new Map(),
+    offsets: Int32Array.of(0, 0),
+    targets: new Int32Array(),
+  };
+  const prints = { texts: ["p"], work: place, rules: place, constants: place };
+  const decode = (fields: object) => {
+    const writer = new ByteWriter();
+    encodePlain(writer, { type: "graph", ...fields } as never);
+    return decodeRecord(new ByteReader(Buffer.from(writer.buffer.subarray(0, writer.length))));
+  };
+  expect(decode({ ...right, prints })).toMatchObject({ ids: ["a"] });
+  expect(() => decode({ ...right, prints, ...wrong })).toThrow(
+    "has a record of kind graph with fields that are not its own",
+  );
 });

@@ -3,14 +3,13 @@
  * declared invalid, and without the oldest where all would be more than the folder may hold. The merged pack is whole
  * before it is listed, and the old ones go after it is.
  */
-import { renameSync, rmSync, statSync, unlinkSync } from "node:fs";
+import { renameSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Place } from "./disk-store.js";
 import type { Invalidations } from "./invalidations.js";
-import { isOwnerRunning, ownerText, parseOwner, randomName, thisOwner } from "./owner.js";
 import type { Pack } from "./pack.js";
 import { contentOf, frameType } from "./pack-format.js";
-import { PackWriter, packName } from "./pack-writer.js";
+import { hasEnded, mergedName, PackWriter } from "./pack-writer.js";
 import { decodeRecord } from "./record-codec.js";
 import type { ValueFiles } from "./value-files.js";
 
@@ -25,9 +24,6 @@ export interface CompactionParts {
   readonly values: ValueFiles;
 }
 
-/** A pack of a machine that cannot be asked is left alone for so long after its last change. */
-const idleMs = 3_600_000;
-
 export function compactPacks(parts: CompactionParts): void {
   const ended = new Set(parts.packs.filter((pack) => pack.name !== parts.own && hasEnded(pack)));
   if (ended.size === 0) return;
@@ -38,7 +34,6 @@ export function compactPacks(parts: CompactionParts): void {
   found.sort(([, left], [, right]) => right.startedAt - left.startedAt);
   const draft = new PackWriter(parts.folder, ".part");
   try {
-    writeMarks(draft, parts.invalidations);
     for (const [key, place] of found) {
       if (others + draft.end + sizeOf(place) > parts.maximumBytes) break;
       if (copyRecord(draft, key, place, parts.invalidations)) {
@@ -73,28 +68,4 @@ function copyRecord(draft: PackWriter, key: string, place: Place, invalidations:
   if (record === undefined || record.usableUntil <= Date.now() || !invalidations.allows(key, record)) return false;
   draft.append(frame.type, key, contentOf(frame));
   return true;
-}
-
-function writeMarks(draft: PackWriter, invalidations: Invalidations): void {
-  for (const { scope, name, at } of invalidations.marks()) {
-    const content = Buffer.allocUnsafe(8);
-    content.writeDoubleLE(at);
-    draft.append(frameType.mark, `${scope}:${name}`, content);
-  }
-}
-
-/** A name whose owner is nobody, so that it can be merged again at once. */
-function mergedName(): string {
-  return `${Date.now().toString(36)}-00000000.0.0-${randomName()}.pack`;
-}
-
-function hasEnded(pack: Pack): boolean {
-  const owner = parseOwner(packName.exec(pack.name)?.[1] ?? "");
-  if (owner === undefined || owner.pid === 0) return true;
-  // One that this process has filled. Another cache of this process notices that its pack is gone.
-  if (ownerText(owner) === ownerText(thisOwner)) return true;
-  const running = isOwnerRunning(owner);
-  if (running !== undefined) return !running;
-  const stat = statSync(pack.path, { throwIfNoEntry: false });
-  return stat !== undefined && Date.now() - stat.mtimeMs > idleMs;
 }

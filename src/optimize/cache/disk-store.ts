@@ -2,6 +2,7 @@
  * The durable tier: a folder that any number of processes of one machine share.
  *
  *     FOLDER/packs/     records; each process adds to a pack of its own and reads those of all
+ *     FOLDER/marks/     what was declared invalid, likewise
  *     FOLDER/values/    large values, by content
  *     FOLDER/leases/    who computes what
  *
@@ -10,8 +11,9 @@
  * of the file into memory, as LMDB reads, ends the process), a write that fails leaves nothing behind, and two processes
  * cannot be in each other's way. A later record of a key replaces an earlier one; later is when its execution began.
  */
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { OrchestratorError } from "../../model/error.js";
 import type {
   CacheLease,
   CacheRecord,
@@ -20,12 +22,14 @@ import type {
   InvalidationMark,
   StoreStatistics,
 } from "../../port/cache-store.js";
+import type { CacheClock } from "./cache-clock.js";
 import { compactPacks } from "./compaction.js";
 import { FileLeases } from "./file-lease.js";
 import type { Invalidations } from "./invalidations.js";
+import { listPacks, MarkLog } from "./mark-log.js";
 import { BlockCache, Pack } from "./pack.js";
 import { type Frame, frameType } from "./pack-format.js";
-import { PackWriter, packName } from "./pack-writer.js";
+import { PackWriter } from "./pack-writer.js";
 import { decodeRecord, encodeRecord, startOfRecord } from "./record-codec.js";
 import { ValueFiles } from "./value-files.js";
 
@@ -33,6 +37,7 @@ export interface DiskOptions {
   readonly folder: string;
   readonly maximumBytes: number;
   readonly invalidations: Invalidations;
+  readonly clock: CacheClock;
   readonly trouble: CacheTrouble;
 }
 
@@ -58,6 +63,7 @@ export class DiskStore implements CacheStore {
   readonly local = true;
   readonly #options: DiskOptions;
   readonly #packFolder: string;
+  readonly #marks: MarkLog;
   readonly #values: ValueFiles;
   readonly #leases: FileLeases;
   readonly #blocks = new BlockCache();
@@ -72,10 +78,16 @@ export class DiskStore implements CacheStore {
   constructor(options: DiskOptions) {
     this.#options = options;
     this.#packFolder = join(options.folder, "packs");
+    this.#marks = new MarkLog({ ...options, folder: join(options.folder, "marks") });
     this.#values = new ValueFiles(join(options.folder, "values"));
     this.#leases = new FileLeases(join(options.folder, "leases"));
     this.refresh(true);
-    if (this.#packs.size > manyPacks) this.compact();
+    if (this.#packs.size > manyPacks || this.#marks.isLong) this.compact();
+  }
+
+  /** Whether what others declared invalid cannot be known, so that nothing that is known here may be given. */
+  get blind(): boolean {
+    return this.#marks.blind;
   }
 
   get(key: string): CacheRecord | undefined {
@@ -99,14 +111,24 @@ export class DiskStore implements CacheStore {
     });
   }
 
+  /** Where it cannot be written down, on a full disk, everything goes: removing needs no room. */
   invalidate(mark: InvalidationMark): void {
-    const content = Buffer.allocUnsafe(8);
-    content.writeDoubleLE(mark.at);
-    this.#guard("write", () => {
-      // An entry that nobody finds is a miss; an invalidation that nobody finds would be a wrong answer.
-      if (this.#writer?.isListed === false) this.#dropWriter();
-      this.#append(frameType.mark, `${mark.scope}:${mark.name}`, content, () => undefined);
-    });
+    try {
+      this.#marks.append(mark);
+    } catch (cause) {
+      this.#options.trouble.report(this.tier, "write", (cause as Error).message);
+      this.#removeEverything();
+    }
+  }
+
+  #removeEverything(): void {
+    try {
+      for (const name of listPacks(this.#packFolder)) rmSync(join(this.#packFolder, name), { force: true });
+      this.#lookAtPacks();
+    } catch (cause) {
+      const message = `the cache in ${this.#options.folder} can neither be written nor emptied, so that other processes may still give what was declared invalid: ${(cause as Error).message}`;
+      throw new OrchestratorError("NOT_INVALIDATED", message, { cause });
+    }
   }
 
   refresh(force: boolean): void {
@@ -114,6 +136,8 @@ export class DiskStore implements CacheStore {
     if (this.#closed || (!force && now - this.#refreshedAt < refreshMs)) return;
     this.#refreshedAt = now;
     this.#guard("read", () => this.#lookAtPacks());
+    // After the packs, so that of what was found in them it is known what has been declared invalid.
+    this.#guard("read", () => this.#marks.look());
   }
 
   lease(key: string): CacheLease | undefined {
@@ -131,6 +155,7 @@ export class DiskStore implements CacheStore {
       if (lease === undefined) return;
       try {
         this.#lookAtPacks();
+        this.#marks.merge();
         compactPacks({
           folder: this.#packFolder,
           maximumBytes: this.#options.maximumBytes,
@@ -151,6 +176,7 @@ export class DiskStore implements CacheStore {
     if (this.#closed) return;
     this.#closed = true;
     this.#writer?.close();
+    this.#marks.close();
     for (const pack of this.#packs.values()) pack.close();
     this.#places.clear();
   }
@@ -241,7 +267,6 @@ export class DiskStore implements CacheStore {
     } catch (error) {
       // Another process may have merged it just now.
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-      this.#unreadable.add(name);
       this.#options.trouble.report(this.tier, "read", (error as Error).message);
     }
   }
@@ -251,15 +276,10 @@ export class DiskStore implements CacheStore {
     if (damaged > 0) this.#corrupt(`${pack.path} (${damaged} bytes)`);
   }
 
-  #found({ type, name, bytes, start }: Frame, place: Omit<Place, "startedAt">): void {
-    if (type === frameType.mark) {
-      const colon = name.indexOf(":");
-      const scope = name.slice(0, colon) as InvalidationMark["scope"];
-      this.#options.invalidations.add({ scope, name: name.slice(colon + 1), at: bytes.readDoubleLE(start) });
-      return;
-    }
-    const startedAt = startOfRecord(bytes, type === frameType.fileEntry ? start + 32 : start);
+  #found({ type, name, bytes, start, end }: Frame, place: Omit<Place, "startedAt">): void {
+    const startedAt = startOfRecord(bytes, type === frameType.fileEntry ? start + 32 : start, end);
     if (startedAt === undefined) return;
+    this.#options.clock.saw(startedAt);
     const known = this.#places.get(name);
     if (known !== undefined && known.startedAt > startedAt) return;
     const file = type === frameType.fileEntry ? { file: bytes.toString("hex", start, start + 32) } : undefined;
@@ -284,14 +304,5 @@ export class DiskStore implements CacheStore {
     } catch (error) {
       this.#options.trouble.report(this.tier, kind, (error as Error).message);
     }
-  }
-}
-
-function listPacks(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((name) => packName.test(name));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
   }
 }

@@ -41,6 +41,8 @@ export interface FlightWorld {
   look(): Promise<ExecutionEnd | undefined>;
   /** The right to compute, `undefined` where another process has it. */
   lease(): Promise<CacheLease | undefined>;
+  /** When an execution begins. */
+  now(): number;
   /** Keeps what an execution gave; gives what joined members are given, a copy for each call. */
   keep(end: ExecutionEnd, startedAt: number): Promise<() => ExecutionEnd>;
 }
@@ -149,7 +151,7 @@ class Flight {
   async #compute(): Promise<void> {
     while (this.#members.size > 0) {
       const [leader] = this.#members as unknown as [FlightMember];
-      const startedAt = performance.timeOrigin + performance.now();
+      const startedAt = this.#world.now();
       const end = await this.#lead(leader);
       const leads = this.#members.has(leader);
       if (end.kind === "succeeded" || (end.kind === "failed" && leads && this.#left === undefined)) {

@@ -6,7 +6,7 @@
  *     body    type u8 | length of name u16 | name | content
  *
  * Little-endian. A frame is an entry (name: key, content: a record), an entry whose value is a file (content: SHA-256 of
- * that and a record without a value), or an invalidation (name: scope and name, content: its time).
+ * that and a record without a value), or, in files that hold nothing else, an invalidation (name: scope and name, content: its time).
  *
  * A frame that is cut off at the end is one that is still being written, or that a crash or a full disk has cut off: it is
  * not there. One whose checksum is wrong is damage: the next frame is found by its first four bytes. The salt is random for

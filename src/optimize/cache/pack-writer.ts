@@ -1,7 +1,17 @@
 /** The pack that this process writes. Made when there is something to write; a write that fails leaves nothing behind. */
-import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import { ownerText, randomName, thisOwner } from "./owner.js";
+import {
+  closeSync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { isOwnerRunning, ownerText, parseOwner, randomName, thisOwner } from "./owner.js";
 import { encodeFrame, packHeader, packHeaderLength, saltOfPack } from "./pack-format.js";
 
 /** `TIME-OWNER-RANDOM.pack`. */
@@ -12,6 +22,8 @@ export class PackWriter {
   readonly path: string;
   readonly #fd: number;
   readonly #salt: number;
+  #isNameSynced = false;
+  #isClosed = false;
   end = packHeaderLength;
 
   /** @param suffix behind the name of a pack that is not to be found yet. */
@@ -44,7 +56,23 @@ export class PackWriter {
     return { offset, length: frame.length };
   }
 
+  /** Has what was added outlive the machine's power. */
+  sync(): void {
+    fdatasyncSync(this.#fd);
+    if (this.#isNameSynced) return;
+    const folder = openSync(dirname(this.path), "r");
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+    this.#isNameSynced = true;
+  }
+
+  /** Idempotent. */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     closeSync(this.#fd);
   }
 
@@ -57,4 +85,24 @@ export class PackWriter {
       throw error;
     }
   }
+}
+
+/** A pack of a machine that cannot be asked is left alone for so long after its last change. */
+const idleMs = 3_600_000;
+
+/** Whether nobody writes a pack any more. */
+export function hasEnded({ name, path }: { readonly name: string; readonly path: string }): boolean {
+  const owner = parseOwner(packName.exec(name)?.[1] ?? "");
+  if (owner === undefined || owner.pid === 0) return true;
+  // One that this process has filled. Another cache of this process notices that its pack is gone.
+  if (ownerText(owner) === ownerText(thisOwner)) return true;
+  const running = isOwnerRunning(owner);
+  if (running !== undefined) return !running;
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && Date.now() - stat.mtimeMs > idleMs;
+}
+
+/** A name whose owner is nobody, so that it can be merged again at once. */
+export function mergedName(): string {
+  return `${Date.now().toString(36)}-00000000.0.0-${randomName()}.pack`;
 }

@@ -87,6 +87,16 @@ export class Pack {
     return damaged;
   }
 
+  /** Whether frames were found up to its end. */
+  get isWhole(): boolean {
+    return this.#scanned >= this.size;
+  }
+
+  /** Nothing more is looked for in what there is. */
+  takeAsWhole(): void {
+    this.#scanned = this.size;
+  }
+
   /** What was written by this process itself need not be looked for. */
   wrote(end: number): void {
     this.#scanned = end;

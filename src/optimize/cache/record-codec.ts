@@ -32,8 +32,8 @@ export function encodeRecord(record: CacheRecord): Buffer {
 }
 
 /** When the execution began that gave a record; `undefined` for another version. */
-export function startOfRecord(buffer: Buffer, offset: number): number | undefined {
-  return buffer[offset] === recordVersion ? buffer.readDoubleLE(offset + 6) : undefined;
+export function startOfRecord(buffer: Buffer, offset: number, end: number): number | undefined {
+  return buffer[offset] === recordVersion && end - offset >= headLength ? buffer.readDoubleLE(offset + 6) : undefined;
 }
 
 /** The record between two places of `buffer`, whose value is a view of it; `undefined` for another version. */
@@ -42,6 +42,7 @@ export function decodeRecord(buffer: Buffer, start = 0, end: number = buffer.len
   const head = start + headLength;
   const taskEnd = head + buffer.readUInt16LE(start + 2);
   const tagsEnd = taskEnd + buffer.readUInt16LE(start + 4);
+  if (tagsEnd > end) return undefined;
   return {
     bytes: buffer.subarray(tagsEnd, end),
     startedAt: buffer.readDoubleLE(start + 6),

@@ -20,12 +20,14 @@ import type {
   InvalidationMark,
   StoreStatistics,
 } from "../../port/cache-store.js";
+import type { CacheClock } from "./cache-clock.js";
 import type { Invalidations } from "./invalidations.js";
 import { ownerText, randomName, thisOwner } from "./owner.js";
 import { decodeRecord, encodeRecord } from "./record-codec.js";
 
 export interface RedisStoreOptions extends NonNullable<ResolvedCacheOptions["redis"]> {
   readonly invalidations: Invalidations;
+  readonly clock: CacheClock;
   readonly trouble: CacheTrouble;
 }
 
@@ -38,6 +40,13 @@ const renewMs = 5000;
 /** What never expires here still goes when nobody has written it anew for so long. */
 const longestMs = 90 * 86_400_000;
 
+/** By the server's clock at the least; a record is gone before the marks that concern it are. */
+const markScript = `
+local now = redis.call("time")
+local at = math.max(tonumber(ARGV[1]), now[1] * 1000 + now[2] / 1000)
+redis.call("zadd", KEYS[1], "gt", string.format("%.4f", at), ARGV[2])
+redis.call("zremrangebyscore", KEYS[1], "-inf", at - ARGV[3])`;
+
 /** Only who holds a lease may renew or release it. */
 const renewScript = `if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("pexpire", KEYS[1], ARGV[2]) end return 0`;
 const releaseScript = `if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) end return 0`;
@@ -48,11 +57,13 @@ export class RedisStore implements CacheStore {
   readonly #options: RedisStoreOptions;
   #client: Redis | undefined;
   #connecting: Promise<Redis> | undefined;
-  /** The server's clock minus ours. */
+  /** The server's clock minus the one that our executions are timed by. */
   #offsetMs = 0;
   #marksSeen = 0;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = 0;
+  #closed = false;
+  #failure = "it is closed";
 
   constructor(options: RedisStoreOptions) {
     this.#options = options;
@@ -66,7 +77,7 @@ export class RedisStore implements CacheStore {
         bytes.length > 4 && bytes.readUInt32LE() === crc32(bytes.subarray(4))
           ? decodeRecord(bytes.subarray(4))
           : "damaged";
-      if (record !== "damaged") return record && this.#shifted(record, -this.#offsetMs);
+      if (record !== "damaged") return record && this.#taken(this.#shifted(record, -1));
       this.#options.trouble.report(this.tier, "corrupt", `the record of ${key} is damaged`);
       return undefined;
     });
@@ -74,7 +85,7 @@ export class RedisStore implements CacheStore {
 
   set(key: string, record: CacheRecord): Promise<void> {
     return this.#ask("write", undefined, async (redis) => {
-      const content = encodeRecord(this.#shifted(record, this.#offsetMs));
+      const content = encodeRecord(this.#shifted(record, 1));
       const bytes = Buffer.allocUnsafe(content.length + 4);
       bytes.writeUInt32LE(crc32(content));
       content.copy(bytes, 4);
@@ -83,17 +94,20 @@ export class RedisStore implements CacheStore {
     });
   }
 
-  invalidate({ scope, name, at }: InvalidationMark): Promise<void> {
-    return this.#ask("write", undefined, async (redis) => {
-      const key = `${this.#options.prefix}marks`;
-      const time = at + this.#offsetMs;
-      // A record is gone before the marks that concern it are.
-      await redis
-        .multi()
-        .zadd(key, time, `${scope}:${name}`)
-        .zremrangebyscore(key, "-inf", time - longestMs)
-        .exec();
-    });
+  async invalidate({ scope, name, at }: InvalidationMark): Promise<void> {
+    const told = await this.#ask(
+      "write",
+      false,
+      async (redis) => {
+        const time = String(at + this.#offsetMs);
+        await redis.eval(markScript, 1, `${this.#options.prefix}marks`, time, `${scope}:${name}`, longestMs);
+        return true;
+      },
+      true,
+    );
+    if (told) return;
+    const message = `the server of the shared cache was not told what was declared invalid, so that other machines may still give it: ${this.#failure}; declare it again when the server answers`;
+    throw new OrchestratorError("NOT_INVALIDATED", message);
   }
 
   refresh(force: boolean): Promise<void> | void {
@@ -105,17 +119,18 @@ export class RedisStore implements CacheStore {
         const [mark, time] = [found[place]!, Number(found[place + 1])];
         const colon = mark.indexOf(":");
         const scope = mark.slice(0, colon) as InvalidationMark["scope"];
+        this.#options.clock.saw(time - this.#offsetMs);
         this.#options.invalidations.add({ scope, name: mark.slice(colon + 1), at: time - this.#offsetMs });
         this.#marksSeen = Math.max(this.#marksSeen, time);
       }
     });
   }
 
-  /** Where the server does not answer, everybody has the right. */
-  lease(key: string): Promise<CacheLease | undefined> {
+  /** Where the server does not answer, who has the right is told elsewhere. */
+  lease(key: string): Promise<CacheLease | undefined | "unavailable"> {
     const name = `${this.#options.prefix}lease:${key}`;
     const token = `${ownerText(thisOwner)} ${randomName()}`;
-    return this.#ask("write", { release: () => undefined }, async (redis) => {
+    return this.#ask<CacheLease | undefined | "unavailable">("write", "unavailable", async (redis) => {
       const taken = await redis.set(name, token, "PX", leaseMs, "NX");
       return taken === null ? undefined : this.#hold(name, token);
     });
@@ -138,7 +153,7 @@ export class RedisStore implements CacheStore {
   }
 
   async close(): Promise<void> {
-    this.#pausedUntil = Number.POSITIVE_INFINITY;
+    this.#closed = true;
     await this.#connecting?.catch(() => undefined);
     this.#client?.disconnect();
   }
@@ -157,21 +172,37 @@ export class RedisStore implements CacheStore {
     };
   }
 
-  #shifted(record: CacheRecord, byMs: number): CacheRecord {
-    const { startedAt, freshUntil, usableUntil } = record;
-    return { ...record, startedAt: startedAt + byMs, freshUntil: freshUntil + byMs, usableUntil: usableUntil + byMs };
+  #taken(record: CacheRecord): CacheRecord {
+    this.#options.clock.saw(record.startedAt);
+    return record;
   }
 
+  /** A record in the server's times, or (-1) in ours. Lifetimes go by the calendar, which may be set meanwhile. */
+  #shifted(record: CacheRecord, sign: 1 | -1): CacheRecord {
+    const { startedAt, freshUntil, usableUntil } = record;
+    const byMs = sign * this.#offsetMs;
+    const calendarMs = sign * (this.#offsetMs + performance.timeOrigin + performance.now() - Date.now());
+    return {
+      ...record,
+      startedAt: startedAt + byMs,
+      freshUntil: freshUntil + calendarMs,
+      usableUntil: usableUntil + calendarMs,
+    };
+  }
+
+  /** @param insists whether to ask although the server did not answer a moment ago */
   async #ask<Answer>(
     kind: "read" | "write",
     otherwise: Answer,
     action: (redis: Redis) => Promise<Answer>,
+    insists = false,
   ): Promise<Answer> {
-    if (performance.now() < this.#pausedUntil) return otherwise;
+    if (this.#closed || (!insists && performance.now() < this.#pausedUntil)) return otherwise;
     try {
       return await action(this.#client ?? (await this.#connect()));
     } catch (error) {
-      if (this.#pausedUntil === Number.POSITIVE_INFINITY) return otherwise;
+      this.#failure = (error as Error).message;
+      if (this.#closed) return otherwise;
       this.#pausedUntil = performance.now() + pauseMs;
       const isClient = error instanceof OrchestratorError;
       this.#options.trouble.report(this.tier, isClient ? "unavailable" : kind, (error as Error).message);
@@ -202,14 +233,22 @@ export class RedisStore implements CacheStore {
     client.on("error", () => undefined);
     try {
       await client.connect();
-      const [seconds, micros] = await client.time();
-      this.#offsetMs = Number(seconds) * 1000 + Number(micros) / 1000 - Date.now();
+      await this.#compareClocks(client);
+      // A connection that broke may have done so because this machine slept, and its clock stood still.
+      client.on("ready", () => void this.#compareClocks(client).catch(() => undefined));
     } catch (error) {
       client.disconnect();
       throw error;
     }
     this.#client = client;
     return client;
+  }
+
+  async #compareClocks(client: Redis): Promise<void> {
+    const [seconds, micros] = await client.time();
+    // Beside a clock that nobody sets: executions are timed by it.
+    const here = performance.timeOrigin + performance.now();
+    this.#offsetMs = Number(seconds) * 1000 + Number(micros) / 1000 - here;
   }
 }
 

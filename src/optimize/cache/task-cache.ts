@@ -124,7 +124,7 @@ export class TaskCache implements ServingCache, AsyncDisposable {
   /** Keeps a value; says whether it can be kept. */
   async set(key: string, value: unknown, options: CacheEntryOptions = {}): Promise<boolean> {
     const end = { kind: "succeeded", output: value } as const;
-    return (await this.#keep(key, end, this.termsOf(options), now())) !== undefined;
+    return (await this.#keep(key, end, this.termsOf(options), this.tiers.clock.now())) !== undefined;
   }
 
   /**
@@ -148,18 +148,21 @@ export class TaskCache implements ServingCache, AsyncDisposable {
     return this.#join(key, terms, compute, signal) as Promise<Value>;
   }
 
-  /** Has everything of a key, a task or a tag computed anew, whatever is running now included. */
+  /**
+   * Has everything of a key, a task or a tag computed anew, whatever is running now included.
+   * @throws OrchestratorError `NOT_INVALIDATED` where a shared tier could not be told: this process gives no old value any more, others may.
+   */
   async invalidate(target: InvalidationTarget): Promise<void> {
     const named = Object.entries(target).filter(([, name]) => name !== undefined);
     const [[scope, name]] = named.length === 1 ? (named as [[string, unknown]]) : [["", undefined]];
     if (!["key", "task", "tag"].includes(scope) || typeof name !== "string")
       throw new TypeError("invalidate takes exactly one of { key }, { task } and { tag }, with a string");
-    await this.tiers.invalidate({ scope: scope as InvalidationMark["scope"], name, at: now() });
+    await this.tiers.invalidate(scope as InvalidationMark["scope"], name);
   }
 
-  /** Has everything computed anew. */
+  /** Has everything computed anew. @throws OrchestratorError `NOT_INVALIDATED`, as `invalidate` does. */
   async clear(): Promise<void> {
-    await this.tiers.invalidate({ scope: "all", name: "", at: now() });
+    await this.tiers.invalidate("all", "");
   }
 
   /** Why a task hit or missed the last time: in this process, or else when its value was last kept. */
@@ -233,6 +236,7 @@ export class TaskCache implements ServingCache, AsyncDisposable {
         return end?.stale === true ? undefined : end;
       },
       lease: () => this.tiers.lease(key),
+      now: () => this.tiers.clock.now(),
       keep: async (end, startedAt) => {
         const bytes = mayKeep() ? await this.#keep(key, end, terms, startedAt) : encodeEnd(end);
         if (bytes === undefined || bytes instanceof Unstorable) return () => end;
@@ -257,7 +261,7 @@ export class TaskCache implements ServingCache, AsyncDisposable {
   async rememberKey(taskId: string, known: KnownKey): Promise<void> {
     const bytes = encodeValue(known);
     if (bytes instanceof Unstorable) return;
-    await this.tiers.keep(explanationKey(taskId), { ...emptyRecord, bytes, startedAt: now() });
+    await this.tiers.keep(explanationKey(taskId), { ...emptyRecord, bytes, startedAt: this.tiers.clock.now() });
   }
 
   /** The bytes that were kept. */
@@ -371,9 +375,4 @@ function milliseconds(value: Duration | undefined, fallback: number): number {
 
 function explanationKey(taskId: string): string {
   return `#explanation of ${taskId}`;
-}
-
-/** Milliseconds since the epoch, with fractions, so that what follows an invalidation is later than it. */
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }

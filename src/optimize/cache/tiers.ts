@@ -2,6 +2,7 @@
 
 import type { ResolvedCacheOptions } from "../../core/cache-settings.js";
 import type { CacheLease, CacheRecord, CacheStore, InvalidationMark, StoreStatistics } from "../../port/cache-store.js";
+import { CacheClock } from "./cache-clock.js";
 import { DiskStore } from "./disk-store.js";
 import { Invalidations } from "./invalidations.js";
 import { MemoryStore } from "./memory-store.js";
@@ -14,6 +15,7 @@ export type Absent = "absent" | "expired" | "invalidated";
 
 export class Tiers {
   readonly trouble = new TroubleLog();
+  readonly clock = new CacheClock();
   readonly #invalidations = new Invalidations();
   readonly #memory: MemoryStore | undefined;
   readonly #disk: DiskStore | undefined;
@@ -21,7 +23,7 @@ export class Tiers {
   readonly #all: readonly CacheStore[];
 
   constructor({ memoryBytes, directory, diskBytes, redis }: ResolvedCacheOptions) {
-    const shared = { invalidations: this.#invalidations, trouble: this.trouble };
+    const shared = { invalidations: this.#invalidations, clock: this.clock, trouble: this.trouble };
     this.#memory = memoryBytes > 0 ? new MemoryStore(memoryBytes) : undefined;
     this.#disk =
       directory === undefined ? undefined : new DiskStore({ ...shared, folder: directory, maximumBytes: diskBytes });
@@ -39,6 +41,7 @@ export class Tiers {
     this.#disk?.refresh(false);
     // Its answer is for the lookups after this one.
     void this.#redis?.refresh(false);
+    if (this.#disk?.blind === true) return "absent";
     const inMemory = this.#memory?.get(key);
     if (inMemory !== undefined) {
       const found = this.#check(key, inMemory);
@@ -69,15 +72,30 @@ export class Tiers {
     for (const store of this.#all) await store.set(key, record);
   }
 
-  async invalidate(mark: InvalidationMark): Promise<void> {
+  /** @throws OrchestratorError `NOT_INVALIDATED` where a tier could not be told; the others were. */
+  async invalidate(scope: InvalidationMark["scope"], name: string): Promise<void> {
+    // What others have kept so far is to be earlier than this.
+    this.#disk?.refresh(true);
+    await this.#redis?.refresh(true);
+    const mark = { scope, name, at: this.clock.now() };
     this.#invalidations.add(mark);
-    for (const store of this.#all) await store.invalidate(mark);
+    const failures: unknown[] = [];
+    for (const store of this.#all) {
+      try {
+        await store.invalidate(mark);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
-  /** The right to compute a key, of the widest tier that is shared. */
+  /** The right to compute a key, of the widest tier that is shared and answers. */
   async lease(key: string): Promise<CacheLease | undefined> {
     try {
-      return (await (this.#redis ?? this.#disk)?.lease(key)) ?? (this.#shared ? undefined : anybody);
+      const lease = await this.#redis?.lease(key);
+      if (this.#redis !== undefined && lease !== "unavailable") return lease;
+      return this.#disk === undefined ? anybody : this.#disk.lease(key);
     } catch (error) {
       this.trouble.report("disk", "write", (error as Error).message);
       return anybody;
@@ -94,10 +112,6 @@ export class Tiers {
 
   async close(): Promise<void> {
     for (const store of this.#all) await store.close();
-  }
-
-  get #shared(): boolean {
-    return this.#redis !== undefined || this.#disk !== undefined;
   }
 
   #check(key: string, record: CacheRecord): Found {

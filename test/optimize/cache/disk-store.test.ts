@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { TaskCache } from "#src/optimize/cache/task-cache.js";
 import { seededRandom } from "#src/testing/seeded-random.js";
+import { eventually } from "../../support/eventually.js";
 import { present } from "../../support/require-component.js";
 import { mustRun } from "../../support/run-program.js";
 
@@ -80,11 +81,11 @@ describe("the durable tier", () => {
   test("shows what others keep and declare invalid, while both are open", async () => {
     const [one, other] = [openCache({ maxMemory: "1MB" }), openCache({ maxMemory: "1MB" })];
     await one.set("key", 1, { tags: ["rows"] });
-    await vi.waitFor(async () => expect(await other.get("key")).toEqual({ value: 1, stale: false }));
+    await eventually(async () => expect(await other.get("key")).toEqual({ value: 1, stale: false }));
     await other.invalidate({ tag: "rows" });
-    await vi.waitFor(async () => expect(await one.get("key")).toBeUndefined());
+    await eventually(async () => expect(await one.get("key")).toBeUndefined());
     await one.set("key", 2, { tags: ["rows"] });
-    await vi.waitFor(async () => expect(await other.get("key")).toEqual({ value: 2, stale: false }));
+    await eventually(async () => expect(await other.get("key")).toEqual({ value: 2, stale: false }));
   });
 
   test("keeps invalidations from one process to the next", async () => {
@@ -174,7 +175,7 @@ describe("damage is a miss, never a wrong answer and never a crash", () => {
       (hit: unknown) => hit === undefined || (hit as { value: unknown }).value !== undefined,
     );
     await cache.set("key 1", "again");
-    await vi.waitFor(async () => expect(await cache.get("key 1")).toEqual({ value: "again", stale: false }));
+    await eventually(async () => expect(await cache.get("key 1")).toEqual({ value: "again", stale: false }));
   });
 
   test("a newer format is left alone, with a warning", async () => {

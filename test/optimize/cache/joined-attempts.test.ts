@@ -2,13 +2,14 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ParallelExecutor } from "#src/executor/parallel-executor.js";
 import type { Run } from "#src/executor/run.js";
 import { command } from "#src/model/describe.js";
 import type { RunEvent } from "#src/model/event.js";
 import type { Task } from "#src/model/task.js";
 import { TaskCache } from "#src/optimize/cache/task-cache.js";
+import { eventually } from "../../support/eventually.js";
 
 let cache: TaskCache;
 const executors: ParallelExecutor[] = [];
@@ -41,7 +42,7 @@ function held(id = "slow", more: Partial<Task> = {}) {
       }),
     ...more,
   };
-  const begun = (count: number) => vi.waitFor(() => expect(executions).toHaveLength(count));
+  const begun = (count: number) => eventually(() => expect(executions).toHaveLength(count));
   return { task, executions, begun };
 }
 
@@ -52,7 +53,7 @@ function watch(run: Run): RunEvent[] {
 }
 
 const joined = (events: RunEvent[]) =>
-  vi.waitFor(() => expect(events.filter(({ type }) => type === "attempt-started")).not.toHaveLength(0));
+  eventually(() => expect(events.filter(({ type }) => type === "attempt-started")).not.toHaveLength(0));
 
 describe("attempts of the same key at once", () => {
   test("1,000 tasks in one run are one execution; each ends with a value of its own", async () => {
@@ -114,7 +115,7 @@ describe("attempts of the same key at once", () => {
     };
     const [first, second] = [makeExecutor(), makeExecutor()];
     const dying = first.run([task]);
-    await vi.waitFor(() => expect(existsSync(join(folder, "started"))).toBe(true));
+    await eventually(() => expect(existsSync(join(folder, "started"))).toBe(true));
     const waiting = second.run([task]);
     await joined(watch(waiting));
     await first.close();
@@ -165,12 +166,12 @@ describe("attempts of the same key at once", () => {
       const ended = events.find(({ type }) => type === "attempt-ended") as { facts?: { cache?: string } };
       return [output, ended.facts?.cache];
     };
-    await vi.waitFor(async () => expect(await served()).toEqual(["old", "stale"]));
+    await eventually(async () => expect(await served()).toEqual(["old", "stale"]));
     await begun(2);
     executions[1]!.finish("new");
-    await vi.waitFor(async () => expect((await served())[0]).toBe("new"));
+    await eventually(async () => expect((await served())[0]).toBe("new"));
     // Closing ends what is made behind a value that has become stale again.
-    await vi.waitFor(async () => expect((await served())[1]).toBe("stale"));
+    await eventually(async () => expect((await served())[1]).toBe("stale"));
     await begun(3);
     await executor.close();
     expect(executions[2]!.signal.aborted).toBe(true);

@@ -1,6 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { TaskCache } from "#src/optimize/cache/task-cache.js";
+import { eventually } from "../../support/eventually.js";
 import { freePort, type RedisServer, startRedis } from "../../support/redis-server.js";
 import { present } from "../../support/require-component.js";
 
@@ -56,7 +57,7 @@ describe.runIf(present("redis"))("the tier that machines share", () => {
     expect(await other.get("key")).toBeDefined();
     await one.invalidate({ tag: "rows" });
     expect(await machine().get("key")).toBeUndefined();
-    await vi.waitFor(async () => expect(await other.get("another")).toBeUndefined());
+    await eventually(async () => expect(await other.get("another")).toBeUndefined());
     await vi.waitFor(async () => expect(await other.get("key")).toBeUndefined(), { timeout: 5000 });
     await other.set("key", 2, { tags: ["rows"] });
     expect(await machine().get("key")).toEqual({ value: 2, stale: false });
@@ -73,7 +74,7 @@ describe.runIf(present("redis"))("the tier that machines share", () => {
       });
     };
     const asked = caches.map((cache) => cache.getOrCompute("key", compute));
-    await vi.waitFor(() => expect(computed).toBe(1));
+    await eventually(() => expect(computed).toBe(1));
     finish();
     expect(await Promise.all(asked)).toEqual(["value", "value", "value"]);
     expect(computed).toBe(1);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { TaskCache } from "#src/optimize/cache/task-cache.js";
+import { eventually } from "../../support/eventually.js";
 
 let cache: TaskCache;
 
@@ -21,7 +22,7 @@ function held<Value = string>() {
   const calls: { resolve(value: Value): void; reject(error: Error): void; signal: AbortSignal }[] = [];
   const compute = (signal: AbortSignal) =>
     new Promise<Value>((resolve, reject) => calls.push({ resolve, reject, signal }));
-  return { calls, compute, begun: (count = 1) => vi.waitFor(() => expect(calls).toHaveLength(count)) };
+  return { calls, compute, begun: (count = 1) => eventually(() => expect(calls).toHaveLength(count)) };
 }
 
 describe("values", () => {
@@ -87,7 +88,7 @@ describe("lifetimes", () => {
     expect(asked).toEqual(["old", "old", "old"]);
     await begun();
     calls[0]!.resolve("new");
-    await vi.waitFor(async () => expect(await cache.get("key")).toEqual({ value: "new", stale: false }));
+    await eventually(async () => expect(await cache.get("key")).toEqual({ value: "new", stale: false }));
     later(3700);
     expect(await cache.get("key")).toBeUndefined();
   });
