@@ -4,24 +4,25 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SandboxExecutionResult } from "#src/model/sandbox.js";
-import { ProcessSandboxExecutor } from "#src/sandbox/sandbox-executor.js";
+import { SandboxManager } from "#src/sandbox/sandbox-manager.js";
 
-let executor: ProcessSandboxExecutor;
-
-beforeAll(async () => {
-  const limits = { memoryLimit: "256MiB", processLimit: 32, timeLimit: 10 };
-  executor = new ProcessSandboxExecutor({
-    ...limits,
+const manager = new SandboxManager({
+  defaults: {
+    runtime: "process",
+    ...{ memoryLimit: "256MiB", processLimit: 32, timeLimit: 60 },
     allowedPackages: ["numpy"],
     onUnsupported: ["memoryLimit", "cpuQuota"],
-  });
+  },
+});
+
+beforeAll(async () => {
   expect((await python("print('ready')")).warm, "the fork server serves").toBe(true);
 });
 
-afterAll(() => executor.close());
+afterAll(() => manager.close());
 
 async function python(code: string): Promise<SandboxExecutionResult> {
-  return executor.executeCode(code, { language: "python" });
+  return manager.executeCode(code, { language: "python" });
 }
 
 /** The value of a run that must succeed. */
@@ -111,20 +112,40 @@ result = [random.random(), numpy.random.random(), float(numpy.random.default_rng
   });
 
   test("each run has namespaces of its own, and the same pids and user inside", async () => {
-    // Long enough for all of them to be there at once: the kernel gives numbers of namespaces anew.
+    // Each stays until all have told: the kernel gives numbers of namespaces anew.
     const look = `
-import os, time
-time.sleep(0.5)
+import json, os, time
 names = ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup")
-result = {**{name: os.readlink("/proc/self/ns/" + name) for name in names},
+print(json.dumps({**{name: os.readlink("/proc/self/ns/" + name) for name in names},
   "pids": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()), "uid": os.getuid(), "gid": os.getgid(),
-  "groups": os.getgroups() if len(set(os.getgroups()) - {65534}) else [], "host": os.uname().nodename, "self": os.getpid()}`;
-    const runs = (await Promise.all([1, 2, 3].map(() => worthOf(look)))) as Record<string, unknown>[];
+  "groups": os.getgroups() if len(set(os.getgroups()) - {65534}) else [], "host": os.uname().nodename, "self": os.getpid(),
+  "cgroup path": sorted({line.split(":")[2] for line in open("/proc/self/cgroup").read().split()})}), flush=True)
+time.sleep(1000)`;
+    const leaving = new AbortController();
+    const texts = ["", "", ""];
+    const told = texts.map((_, index) => {
+      let tell = () => {};
+      const told = new Promise<void>((resolve) => {
+        tell = resolve;
+      });
+      const onStdout = (chunk: Uint8Array) => {
+        texts[index] += Buffer.from(chunk).toString();
+        if (texts[index]!.endsWith("\n")) tell();
+      };
+      const ended = manager.executeCode(look, { signal: leaving.signal, onStdout }, { timeLimit: 120 });
+      return { told, ended };
+    });
+    await Promise.all(told.map((run) => Promise.race([run.told, run.ended])));
+    leaving.abort();
+    for (const result of await Promise.all(told.map((run) => run.ended))) expect(result.verdict).toBe("killed");
+    const runs = texts.map((text) => JSON.parse(text) as Record<string, unknown>);
     for (const name of ["user", "pid", "mnt", "net", "ipc", "uts"]) {
       expect(new Set(runs.map((run) => run[name])).size, name).toBe(runs.length);
     }
     for (const run of runs)
-      expect(run).toMatchObject({ pids: [1, 2], uid: 1000, gid: 1000, groups: [], host: "sandbox", self: 2 });
+      expect(run).toMatchObject({
+        ...{ pids: [1, 2], uid: 1000, gid: 1000, groups: [], host: "sandbox", self: 2, "cgroup path": ["/"] },
+      });
   });
 
   test.runIf(process.getuid?.() === 0)("each run has a user of its own on the host", async () => {
@@ -238,7 +259,7 @@ result = {name: importlib.util.find_spec(name) is not None for name in ("numpy",
   test("a file that comes with the job hides a module that was imported ahead", async () => {
     const code = "import statistics, json, os\nresult = [statistics.own, json.dumps(1), os.path.sep]";
     const files = { "statistics.py": "own = 'mine'", "json/__init__.py": "def dumps(x): return 'mine too'" };
-    const result = await executor.executeCode(code, { language: "python", files });
+    const result = await manager.executeCode(code, { language: "python", files });
     expect(result.value, result.stderr).toEqual(["mine", "mine too", "/"]);
     expect(await worthOf("import statistics\nresult = statistics.mean([1, 3])")).toBe(2);
   });
@@ -276,7 +297,7 @@ import sys
 open("/dev/stdout", "w").write("named\\n")
 open("/dev/stderr", "w").write("too\\n")
 result = [sys.stdin.read(), sys.stdin.isatty(), sys.stdout.isatty(), sys.stdout.encoding]`;
-    const result = await executor.executeCode(code, { language: "python", stdin: "given" });
+    const result = await manager.executeCode(code, { language: "python", stdin: "given" });
     expect(result).toMatchObject({ stdout: "named\n", stderr: "too\n", value: ["given", false, false, "utf-8"] });
   });
 });

@@ -19,11 +19,8 @@ export function rootMounts(
   hiddenFolders: readonly string[],
   shareNetwork: boolean,
 ): Mount[] {
-  const readOnly = (path: string): Mount => ({ type: "read-only", source: path, target: path });
   const base: Mount[] = [
-    ...systemFolders.filter((path) => existsSync(path)).map(readOnly),
-    ...["/bin", "/lib", "/lib32", "/lib64"].flatMap(linkOrFolder),
-    ...data.filter((path) => existsSync(path)).map(readOnly),
+    ...systemMounts(),
     { type: "read-only", source: folder.etc, target: "/etc" },
     ...(shareNetwork ? resolver() : []),
     ...interpreter.mounts,
@@ -31,6 +28,19 @@ export function rootMounts(
     { type: "read-only", source: folder.driver(language), target: driverFolder },
   ];
   return withoutImpossible([...base, ...parts.flatMap((part) => part.mounts)]);
+}
+
+let system: readonly Mount[] | undefined;
+
+/** What of the system there is; looked for once. */
+function systemMounts(): readonly Mount[] {
+  const readOnly = (path: string): Mount => ({ type: "read-only", source: path, target: path });
+  system ??= [
+    ...systemFolders.filter((path) => existsSync(path)).map(readOnly),
+    ...["/bin", "/lib", "/lib32", "/lib64"].flatMap(linkOrFolder),
+    ...data.filter((path) => existsSync(path)).map(readOnly),
+  ];
+  return system;
 }
 
 /** Who shares the host's network asks the host's name servers. */

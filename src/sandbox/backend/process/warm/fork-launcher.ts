@@ -17,10 +17,10 @@ export interface ForkLauncherOptions extends ServerPoolOptions {
   readonly serverMemoryBytes: number;
 }
 
-/** The run's init. */
-const processesOfTheWall = 1;
-/** boot, keeper, template and some room for runs that have not entered their own groups yet. */
-const serverProcesses = 64;
+/** The run's init stays in the group of the server. */
+const processesOfTheWall = 0;
+/** boot, keeper, template, an init for each run, and runs that have not entered their own groups yet. */
+const serverProcesses = 8192;
 
 class ServerLost extends OrchestratorError {}
 
@@ -29,6 +29,7 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
   readonly #servers: ServerPool;
   readonly #running = new Set<ForkedSandbox>();
   readonly #living = new Set<ForkServer>();
+  readonly #givingBack = new Set<Promise<void>>();
 
   constructor(options: ForkLauncherOptions) {
     this.#options = options;
@@ -48,6 +49,7 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
   async close(): Promise<void> {
     await Promise.all([...this.#running].map((sandbox) => sandbox.dispose()));
     await this.#servers.close();
+    await Promise.all(this.#givingBack);
   }
 
   /** At the end of the process: nothing may be left, and nobody can be waited for. */
@@ -74,7 +76,9 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
     const cgroup = this.#makeServerCgroup();
     const giveBack = () => {
       users?.release(user);
-      void cgroup?.destroy().catch(() => {});
+      const destroyed = (cgroup?.destroy() ?? Promise.resolve()).catch(() => {});
+      this.#givingBack.add(destroyed);
+      void destroyed.then(() => this.#givingBack.delete(destroyed));
     };
     try {
       const plan = makePlan(recipe, { user, group, uids });
@@ -118,19 +122,15 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
     let cgroup: Cgroup | undefined;
     try {
       cgroup = makeRunCgroup(recipe, processesOfTheWall);
-      const roots: number[] = [];
       const lift = prepareQuotaLift(cgroup, lease.server.user);
-      const run = await lease.server.fork(makeOrder(recipe, { uid, gid, lift }), (pid) => {
-        cgroup?.add(pid);
-        roots.push(pid);
-      });
+      const run = await lease.server.fork(makeOrder(recipe, { uid, gid, lift }), (pid) => cgroup?.add(pid));
       const sandbox: ForkedSandbox = new ForkedSandbox({
         server: lease.server,
         run,
         cgroup,
         enforcement: describeEnforcement(recipe),
         watched: watchedLimits(recipe),
-        roots,
+        roots: run.roots,
         release: () => {
           this.#running.delete(sandbox);
           users?.release(uid);

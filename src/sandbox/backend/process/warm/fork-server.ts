@@ -1,9 +1,9 @@
 /**
  * The supervisor's half of a fork server; the other half, and how both work, is in `server/boot.py`.
  *
- * A fork takes two steps because a cgroup is entered from out here: the run's init waits until it is in, makes its
- * namespaces there, and then the run itself is forked and waits likewise. Only then does the run lock itself in and
- * boot its driver. All of this is done ahead, for a spare.
+ * A fork takes two steps because a cgroup is entered from out here: the run's init makes its namespaces, and then the
+ * run itself is forked and waits until it is in its cgroup. Only then does the run lock itself in and boot its driver.
+ * All of this is done ahead, for a spare.
  */
 import { constants, openSync } from "node:fs";
 import { OrchestratorError } from "../../../../model/error.js";
@@ -84,8 +84,7 @@ export class ForkServer {
   /**
    * Forks a run, locked in and with its driver booting.
    *
-   * @param place puts a process into the run's own cgroup; called for each of the run's first two processes before they
-   *   do anything.
+   * @param place puts the run into its own cgroup; called before it does anything.
    */
   async fork(order: ForkOrder, place: (pid: number) => void): Promise<ForkedRun> {
     const run = new ForkedRun(++this.forks);
@@ -97,9 +96,8 @@ export class ForkServer {
       if (!this.alive) run.fail("its fork server has ended");
       this.#process.send({ op: "prepare", id: run.id, secret: channel.secret, ...order });
       const initPid = this.#outerPid(this.#process.keeperPid, await run.init.reached);
-      place(initPid);
-      this.#process.send({ op: "enter", id: run.id });
       const runPid = this.#outerPid(this.#templatePid, await run.forked.reached);
+      run.roots = [initPid, runPid];
       place(runPid);
       run.ends = openEnds(initPid, runPid);
       this.#process.send({ op: "go", id: run.id });

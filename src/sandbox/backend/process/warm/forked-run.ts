@@ -56,6 +56,8 @@ export class ForkedRun {
   /** Nothing of it is alive. Never rejects. */
   readonly gone = new Moment<void>();
   ends: Partial<RunEnds> = {};
+  /** Pids out here of the processes that everything in it descends from: the init, which orphans fall to, and the run. */
+  roots: readonly number[] = [];
 
   constructor(id: number) {
     this.id = id;

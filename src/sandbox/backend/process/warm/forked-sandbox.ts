@@ -121,11 +121,11 @@ export class ForkedSandbox implements LaunchedSandbox {
     cgroup?.kill();
     server.kill(run);
     await run.gone.reached;
+    this.#lastUsage = this.usage();
   }
 
   async #dispose(): Promise<void> {
     await this.kill();
-    this.#lastUsage = this.usage();
     this.#parts.run.closeEnds();
     await this.#parts.cgroup?.destroy().catch(() => {});
     this.#parts.release();

@@ -97,6 +97,7 @@ export function makePlan(recipe: LaunchRecipe, users: ServerUsers): ServerPlan {
       insideUser: insideUser.uid,
       insideGroup: insideUser.gid,
       landlock: true,
+      seccomp: Buffer.from(recipe.seccomp).toString("hex"),
       writable: Object.values(writableFolders),
       rehearsals: recipe.preload.flatMap((name) => rehearsals[name] ?? []),
       refreshers: recipe.preload.flatMap((name) => refreshers[name] ?? []),
@@ -136,6 +137,5 @@ export function makeOrder(
       ...(data === undefined ? {} : { RLIMIT_DATA: data }),
       ...(processes === undefined ? {} : { RLIMIT_NPROC: processes }),
     },
-    seccomp: Buffer.from(recipe.seccomp).toString("hex"),
   };
 }

@@ -29,6 +29,8 @@ export interface TemplateSettings {
   readonly insideUser: number;
   readonly insideGroup: number;
   readonly landlock: boolean;
+  /** Classic BPF, in hex. */
+  readonly seccomp: string;
   /** Folders that Landlock lets be written. */
   readonly writable: readonly string[];
   /** Programs of the engine's own that are run once before anything is forked. */
@@ -51,6 +53,4 @@ export interface ForkOrder {
   readonly rlimits: Readonly<Record<string, number>>;
   /** Written at the deadline, before the run is killed. */
   readonly lift: QuotaLift;
-  /** Classic BPF, in hex. */
-  readonly seccomp: string;
 }

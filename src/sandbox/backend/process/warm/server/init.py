@@ -2,7 +2,7 @@
 
 It lives in the same pid namespace as the code, but in the user namespace of the server, where the code has no power and
 no access: it can be neither signalled (pid 1 takes no signal from its own namespace that it has no handler for) nor
-traced.
+traced. It stays in the cgroup of the server: what it uses is not the code's.
 """
 
 import fcntl
@@ -17,24 +17,19 @@ PREPARED = b"prepared"
 
 # Where the supervisor finds the run's folders: /proc/PID/fd/SCRATCH of this process.
 SCRATCH = 3
-_GO = 4
-_REPORT = 5
+_REPORT = 4
 
-NAMESPACES = (
-    kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWCGROUP
-)
+NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
 
 
-def main(go, report, order):
+def main(report, order):
     """Never returns."""
     try:
         kernel.die_with_parent(0)
-        _keep_only(go, report)
-        if os.read(_GO, 1) == b"":
-            os._exit(1)
+        _keep_only(report)
         kernel.unshare(NAMESPACES)
         _raise_loopback()
         socket.sethostname(order["hostname"])
@@ -50,15 +45,11 @@ def main(go, report, order):
         os.write(_REPORT, f"the run's namespaces: {type(error).__name__}: {error}".encode())
         os._exit(1)
     os.close(_REPORT)
-    os.close(_GO)
     while True:
         signal.pause()
 
 
-def _keep_only(go, report):
-    # Out of each other's way first: either may already have the other's number.
-    go, report = fcntl.fcntl(go, fcntl.F_DUPFD, 10), fcntl.fcntl(report, fcntl.F_DUPFD, 10)
-    os.dup2(go, _GO)
+def _keep_only(report):
     os.dup2(report, _REPORT)
     null = os.open("/dev/null", os.O_RDWR)
     for descriptor in (0, 1, 2, SCRATCH):

@@ -2,8 +2,7 @@
 
 Messages, one JSON object on a line. From the supervisor:
 
-    prepare {id, ...}   fork the run's init
-    enter {id}          it is in its cgroup: make the namespaces, then fork the run from the template
+    prepare {id, ...}   fork the run's init, which makes the namespaces, then the run from the template
     go {id}             the run is in its cgroup and its pipes are open: lock in, boot the driver
     arm {id, ms}        kill it after so long; null: not at all
     kill {id}           kill it now
@@ -43,7 +42,6 @@ class Run:
         self.order = order
         self.init_pid = 0
         self.init = -1  # pidfd
-        self.go = -1
         self.report = -1
         self.deadline = None
         self.timed_out = False
@@ -63,7 +61,6 @@ class Keeper:
         self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self.operations = {
             "prepare": self.prepare,
-            "enter": self.enter,
             "go": self.let_go,
             "arm": self.arm,
             "kill": self.kill,
@@ -135,14 +132,12 @@ class Keeper:
 
     def prepare(self, order):
         run = Run(order)
-        go, run.go = os.pipe2(os.O_CLOEXEC)
         run.report, report = os.pipe2(os.O_CLOEXEC)
         kernel.unshare(kernel.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
-            init.main(go, report, order)
+            init.main(report, order)
         kernel.setns(self.pid_namespace, kernel.CLONE_NEWPID)
-        os.close(go)
         os.close(report)
         run.init_pid = pid
         run.init = os.pidfd_open(pid)
@@ -150,11 +145,6 @@ class Keeper:
         self.watch(run.init, lambda: self.bury(run))
         self.watch(run.report, lambda: self.hear_init(run))
         self.control.send({"event": "init", "id": order["id"], "pid": pid})
-
-    def enter(self, message):
-        run = self.runs.get(message["id"])
-        if run is not None:
-            os.write(run.go, b"1")
 
     def hear_init(self, run):
         words = os.read(run.report, 4096)
@@ -178,7 +168,6 @@ class Keeper:
         """The run's init has ended, and the kernel lets it end only after everything in its pid namespace."""
         os.waitpid(run.init_pid, 0)
         self.unwatch(run.init)
-        os.close(run.go)
         if run.report >= 0:
             self.unwatch(run.report)
         del self.runs[run.order["id"]]
@@ -213,7 +202,7 @@ def read_sources():
     """What the template runs, read while the host can still be seen."""
     folder = os.path.dirname(os.path.abspath(__file__))
     sources = {}
-    for name in ("kernel.py", "landlock.py", "lines.py", "run.py", "template.py", "warming.py"):
+    for name in ("kernel.py", "landlock.py", "lines.py", "pages.py", "run.py", "template.py", "warming.py"):
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             sources[name] = file.read()
     return sources

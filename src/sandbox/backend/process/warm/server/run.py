@@ -7,6 +7,7 @@ import sys
 
 import kernel
 import landlock
+import pages
 
 # 0, 1 and 2 are the pipes, 3 the channel until it gets the number that the order gives it.
 CHANNEL = 3
@@ -14,9 +15,7 @@ GO = 4
 STATUS = 5
 INIT = 6
 
-JOINED = (
-    kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWCGROUP
-)
+JOINED = kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 
 # What a run says on its status pipe: its descriptors are where the supervisor looks for them; the wall stands.
 ARRANGED = b"arranged"
@@ -28,6 +27,8 @@ def lock_in(order, settings):
     if os.read(GO, 1) == b"":
         os._exit(1)
     os.close(GO)
+    # Only now that it is in its cgroup, so that they are counted there.
+    pages.claim(settings["late"])
     os.setsid()
     kernel.setns(INIT, JOINED)
     os.close(INIT)
@@ -39,7 +40,7 @@ def lock_in(order, settings):
         os.setresuid(user, user, user)
     # A change of user closes /proc/self to its own process.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
-    kernel.unshare(kernel.CLONE_NEWUSER)
+    kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWCGROUP)
     kernel.map_single_user(settings["insideUser"], user, settings["insideGroup"], group)
     kernel.drop_capabilities()
     kernel.die_with_parent(0)
@@ -49,7 +50,7 @@ def lock_in(order, settings):
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if settings["landlock"]:
         landlock.restrict(settings["writable"])
-    kernel.install_seccomp(bytes.fromhex(order["seccomp"]))
+    kernel.install_seccomp(bytes.fromhex(settings["seccomp"]))
 
 
 def _move_channel(number):

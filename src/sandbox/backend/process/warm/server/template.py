@@ -17,6 +17,7 @@ import socket  # noqa: E402
 import traceback  # noqa: E402
 
 import kernel  # noqa: E402
+import pages  # noqa: E402
 import run  # noqa: E402
 import warming  # noqa: E402
 from lines import LineSocket  # noqa: E402
@@ -91,6 +92,7 @@ class Template:
                 os.close(descriptor)
             return False
         if pid == 0:
+            pages.claim(self.settings["early"])
             arrange_descriptors(ends)
             return True
         stdin, stdout, stderr, channel, go, go_out, status_in, status, init = ends
@@ -169,11 +171,25 @@ def arrange_descriptors(ends):
     os.write(run.STATUS, run.ARRANGED)
 
 
+def dry_run(driver, settings):
+    """What every run does, with a program of the engine's own: nothing of it is seen by anybody."""
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    kernel.unshare(kernel.CLONE_NEWNS)
+    kernel.mount("tmpfs", settings["workFolder"], "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
+    run.forget_the_template(settings)
+    ours, theirs = socket.socketpair()
+    code = "\n".join([*settings["refreshers"], "print(1)", "result = {'a': [1, 2.5, None]}"]).encode()
+    ours.sendall(b"token 1 -\n0mode 4 -\noncelimit 4 -\n9999code %d main.py\n%sgo 0 -\n" % (len(code), code))
+    warming.run_to_end(driver, theirs.detach())
+
+
 def main():
     control = LineSocket(socket.socket(fileno=CONTROL))
     settings = control.receive_one()
     sys.path.remove("/tmp")
-    own_modules = ["kernel", "landlock", "lines", "run", "warming"]
+    own_modules = ["kernel", "landlock", "lines", "pages", "run", "warming"]
     settings["ownModules"] = own_modules
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     os.chdir(settings["workFolder"])
@@ -190,6 +206,7 @@ def main():
     gc.collect()
     gc.disable()
     gc.freeze()
+    settings["early"], settings["late"] = pages.learn(lambda: dry_run(driver, settings))
     template = Template(control, settings, driver)
     order = template.serve()
     # Here only in a fork.
@@ -201,7 +218,8 @@ def main():
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
         os._exit(1)
-    warming.rehearse(settings["refreshers"])
+    if not settings["late"]:
+        warming.rehearse(settings["refreshers"])
     warming.serve(driver, order["channel"])
 
 

@@ -62,7 +62,12 @@ def rehearse(programs):
 
 
 def serve(driver, channel):
-    """Runs the driver to its end, and ends the process as the interpreter would, without what only costs time.
+    """Runs the driver to its end, and ends the process as the interpreter would. Never returns."""
+    os._exit(run_to_end(driver, channel))
+
+
+def run_to_end(driver, channel):
+    """The process's exit code, after everything that the end of an interpreter does but for what only costs time.
 
     Taking the whole interpreter down takes 30 ms where pandas is loaded, and nobody would see it: what the code itself
     has left behind is finalised, what the template had imported is not.
@@ -78,7 +83,7 @@ def serve(driver, channel):
     flushed = flush()
     clear(sys.modules.get("__main__"))
     gc.collect()
-    os._exit(code if flush() and flushed else code or 120)
+    return code if flush() and flushed else code or 120
 
 
 def attempt(step):
