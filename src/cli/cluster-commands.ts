@@ -37,7 +37,7 @@ Examples:
 
 function connectionOptions(command: Command): Command {
   return command
-    .option("--connection <url>", "Redis or Valkey, redis:// or rediss:// (redis://127.0.0.1:6379)")
+    .option("--connection <url>", "Redis or Valkey, redis://, rediss:// or redis-sentinel:// (redis://127.0.0.1:6379)")
     .option("--tls-ca <file>", "certificate authority of the server, PEM")
     .option("--tls-cert <file>", "certificate of this client, PEM")
     .option("--tls-key <file>", "key of that certificate, PEM")

@@ -1,7 +1,8 @@
 /** Flags of the commands that speak to a cluster. Secrets come from files and the environment, not from the command line. */
 import { readFileSync } from "node:fs";
+import { parseConnection, type RedisConnection } from "../runner/remote/connection-url.js";
 import { parseDataOption } from "../runner/remote/data/options.js";
-import type { ClusterOptions, RedisConnection } from "../runner/remote/options.js";
+import type { ClusterOptions } from "../runner/remote/options.js";
 import { UsageError } from "./exit-code.js";
 
 export interface ClusterFlags {
@@ -31,18 +32,10 @@ export function clusterOptionsOf(flags: ClusterFlags): ClusterOptions {
 function connectionOf(flags: ClusterFlags): string | RedisConnection {
   const url = flags.connection ?? process.env.ORCHESTRATOR_REDIS ?? "redis://127.0.0.1:6379";
   if (flags.tlsCa === undefined && flags.tlsCert === undefined && flags.tlsKey === undefined) return url;
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    throw new UsageError(`--connection takes a URL such as rediss://10.0.0.5:6380, got ${JSON.stringify(url)}`);
-  }
+  const parsed = parseConnection(url);
+  if ("wrong" in parsed) throw new UsageError(`--connection ${parsed.wrong}`);
   return {
-    host: parsed.hostname,
-    port: Number(parsed.port || 6379),
-    ...(parsed.username === "" ? undefined : { username: decodeURIComponent(parsed.username) }),
-    ...(parsed.password === "" ? undefined : { password: decodeURIComponent(parsed.password) }),
-    ...(parsed.pathname.length > 1 ? { db: Number(parsed.pathname.slice(1)) } : undefined),
+    ...parsed.connection,
     tls: {
       ...(flags.tlsCa === undefined ? undefined : { ca: read(flags.tlsCa) }),
       ...(flags.tlsCert === undefined ? undefined : { cert: read(flags.tlsCert) }),

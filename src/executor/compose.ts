@@ -123,6 +123,8 @@ export class RunnerSet {
       return runner;
     });
     this.#loading.set(kind, loading);
+    // What could not be had once may be had when the next attempt asks.
+    loading.catch(() => this.#loading.delete(kind));
     return loading;
   }
 
@@ -130,7 +132,12 @@ export class RunnerSet {
     const { backend } = this.#config;
     if (backend === undefined || !backend.kinds.includes(kind)) return makers[kind](this.#config, this.#clock);
     this.#backend ??= backend.open();
-    this.#openBackend = await this.#backend;
+    try {
+      this.#openBackend = await this.#backend;
+    } catch (error) {
+      this.#backend = undefined;
+      throw error;
+    }
     return remoteRunner(kind, this.#openBackend);
   }
 }

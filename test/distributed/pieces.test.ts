@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { distributed, startWorker } from "#src/distributed.js";
 import type { AttemptRequest } from "#src/port/runner.js";
+import { redisTrouble } from "#src/runner/remote/bullmq/trouble.js";
+import { parseConnection } from "#src/runner/remote/connection-url.js";
 import { ParcelSizes } from "#src/runner/remote/coordinator/parcel-size.js";
 import { Placement } from "#src/runner/remote/coordinator/placement.js";
 import { Envelope } from "#src/runner/remote/envelope.js";
@@ -205,6 +207,48 @@ describe("what a worker holds", () => {
         expect(begun).toEqual(demands.map((_, index) => index));
       }),
     );
+  });
+});
+
+describe("where Redis is", () => {
+  it("is read from a URL", () => {
+    const read = (url: string) => parseConnection(url);
+    expect(read("redis://")).toEqual({ connection: { host: "127.0.0.1", port: 6379 } });
+    expect(read("rediss://a%40b:p%3Aq@h:1/2")).toEqual({
+      connection: { host: "h", port: 1, username: "a@b", password: "p:q", db: 2, tls: {} },
+    });
+    expect(read("redis://:only@[::1]:7/")).toEqual({ connection: { host: "::1", port: 7, password: "only" } });
+    expect(read("redis-sentinel://one:1,two/0#main")).toEqual({
+      connection: {
+        sentinels: [
+          { host: "one", port: 1 },
+          { host: "two", port: 26_379 },
+        ],
+        name: "main",
+        db: 0,
+      },
+    });
+  });
+
+  it("is refused where it is none, without its password", () => {
+    for (const url of ["http://h", "redis://h:port", "redis://a,b", "redis://h:99999", "redis://u:secret@h/x"]) {
+      const read = parseConnection(url);
+      expect(read).toMatchObject({ wrong: expect.stringContaining("takes a URL such as redis://127.0.0.1:6379") });
+      expect(JSON.stringify(read)).not.toContain("secret");
+    }
+    expect(parseConnection("redis-sentinel://h")).toMatchObject({ wrong: expect.stringContaining("#mymaster") });
+  });
+
+  it("is named by what goes wrong there, with what to do", () => {
+    const told = (text: string, connection = {}) => redisTrouble(connection, new Error(text)).message;
+    expect(told("connect ECONNREFUSED")).toBe("cannot reach Redis at 127.0.0.1:6379: connect ECONNREFUSED");
+    expect(told("WRONGPASS invalid", { host: "h", port: 1 })).toMatch(
+      /^Redis at h:1 refuses this user name or password/,
+    );
+    expect(told("NOAUTH Authentication required.")).toContain("redis://user:password@host:port");
+    expect(told("self-signed certificate in certificate chain")).toContain("--tls-ca");
+    const several = new AggregateError([new Error("connect ECONNREFUSED ::1:1"), new Error("another")]);
+    expect(redisTrouble({}, several).message).toContain("connect ECONNREFUSED ::1:1");
   });
 });
 

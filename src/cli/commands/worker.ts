@@ -17,7 +17,9 @@ export interface WorkerFlags extends ClusterFlags {
 
 export async function worker(flags: WorkerFlags): Promise<ExitCode> {
   let lastTrouble = "";
-  const served = await startWorker({
+  let serves = false;
+  const told = toldToEnd();
+  const starting = startWorker({
     ...clusterOptionsOf(flags),
     tasks: (flags.tasks ?? []).map(parseModuleOption),
     commands: flags.command ?? [],
@@ -29,14 +31,24 @@ export async function worker(flags: WorkerFlags): Promise<ExitCode> {
     ...(flags.drainTimeout === undefined ? undefined : { drainTimeout: flags.drainTimeout }),
     onTrouble({ message }) {
       // A server that is away is told of once, not once for each try.
-      if (message !== lastTrouble) console.error(`worker: ${message}`);
+      const waits = !serves && message.startsWith("cannot reach Redis") ? "; it is tried again until it answers" : "";
+      if (message !== lastTrouble) console.error(`worker: ${message}${waits}`);
       lastTrouble = message;
     },
   });
+  const begun = starting.catch((error: Error) => {
+    // The same was told as a trouble a moment ago.
+    if (error.message === lastTrouble) return exitCode.failed;
+    throw error;
+  });
+  // Whoever ends it while it waits for Redis need not wait too.
+  const served = await Promise.race([begun, told.then(() => exitCode.succeeded)]);
+  if (typeof served === "number") return served;
+  serves = true;
   console.log(
     `worker ${served.id} serves ${served.queues.join(", ")} with ${served.modules.join(", ") || "no modules"}`,
   );
-  await toldToEnd();
+  await told;
   console.log(`worker ${served.id} drains, ${served.running} under way`);
   await served.drain();
   return exitCode.succeeded;

@@ -44,7 +44,7 @@ export interface ClusterView {
   readonly unreadable: readonly string[];
 }
 
-/** Looks at the cluster once. @throws InvalidOptionError, and what the connection throws where Redis cannot be reached. */
+/** Looks at the cluster once. @throws InvalidOptionError; OrchestratorError `REDIS_UNAVAILABLE`. */
 export async function readCluster(options: ClusterOptions = {}): Promise<ClusterView> {
   const check = new Checker("cluster");
   if (!check.object("", options, clusterOptionNames)) check.finish();

@@ -1,6 +1,7 @@
 /** Reads what a cluster keeps in Redis, once. */
 import { connect, loadRedis } from "./bullmq/connection.js";
 import { Keys } from "./bullmq/keys.js";
+import { redisTrouble } from "./bullmq/trouble.js";
 import type { ClusterQueue, ClusterView, ClusterWorker } from "./cluster.js";
 import { Envelope } from "./envelope.js";
 import { purposeOf, workerRecord } from "./messages.js";
@@ -12,7 +13,7 @@ const runSeenMs = 60_000;
 export async function look(checked: CheckedClusterOptions): Promise<ClusterView> {
   const engine = { Redis: await loadRedis() };
   const keys = new Keys(checked.prefix);
-  const connection = { ...checked.connection, retryStrategy: () => null };
+  const connection = { ...checked.connection, retryStrategy: () => null, sentinelRetryStrategy: () => null };
   let trouble: Error | undefined;
   const redis = connect(engine, connection, (error) => {
     trouble = error;
@@ -43,7 +44,7 @@ export async function look(checked: CheckedClusterOptions): Promise<ClusterView>
     const redisBytes = Number(/^used_memory:(\d+)/m.exec(await redis.info("memory"))?.[1] ?? 0);
     return { workers, queues: queues.filter(interesting), runs, counts, redisBytes, unreadable };
   } catch (error) {
-    throw trouble ?? error;
+    throw trouble ?? redisTrouble(checked.connection, error as Error);
   } finally {
     redis.disconnect();
   }

@@ -1,26 +1,12 @@
 /** Options that coordinators and workers share, checked once. */
 import type { Checker } from "../../model/check.js";
 import type { Duration, Size } from "../../model/units.js";
+import { parseConnection, type RedisConnection } from "./connection-url.js";
 import type { DataOptions } from "./data/options.js";
 import { readData } from "./data/options.js";
 
-/** How Redis (or Valkey) is reached: fields of ioredis that are plain data. */
-export interface RedisConnection {
-  readonly host?: string;
-  readonly port?: number;
-  readonly username?: string;
-  readonly password?: string;
-  readonly db?: number;
-  /** As `node:tls` takes them: `{ ca, cert, key, servername }`; `{}` for TLS with the system's certificates. */
-  readonly tls?: Readonly<Record<string, unknown>>;
-  readonly sentinels?: readonly { readonly host: string; readonly port: number }[];
-  /** Name of the master that the sentinels watch. */
-  readonly name?: string;
-  readonly [option: string]: unknown;
-}
-
 export interface ClusterOptions {
-  /** URL (`redis://`, `rediss://`) or fields. Default `redis://127.0.0.1:6379`. */
+  /** URL (`redis://`, `rediss://`, `redis-sentinel://host:port,host:port/db#master`) or fields. Default `redis://127.0.0.1:6379`. */
   readonly connection?: string | RedisConnection;
   /** Name of the queue: letters, digits, dots, dashes and underscores. Default `"default"`. */
   readonly queue?: string;
@@ -83,7 +69,11 @@ export function checkClusterOptions(check: Checker, options: ClusterOptions): Ch
 /** Fields of a connection, of whichever form it was given in. */
 export function readConnection(check: Checker, given: ClusterOptions["connection"]): RedisConnection {
   if (given === undefined) return { host: "127.0.0.1", port: 6379 };
-  if (typeof given === "string") return connectionOfUrl(check, given);
+  if (typeof given === "string") {
+    const read = parseConnection(given);
+    if ("wrong" in read) check.report("connection", read.wrong);
+    return "wrong" in read ? {} : read.connection;
+  }
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     check.report("connection", "takes a URL such as redis://127.0.0.1:6379, or an object with host and port");
     return {};
@@ -95,28 +85,6 @@ export function readConnection(check: Checker, given: ClusterOptions["connection
     check.report("connection", "takes plain data: a function or an open connection cannot be used in another thread");
   }
   return given;
-}
-
-function connectionOfUrl(check: Checker, text: string): RedisConnection {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    check.report("connection", `takes a URL such as redis://127.0.0.1:6379, got ${JSON.stringify(text)}`);
-    return {};
-  }
-  if (url.protocol !== "redis:" && url.protocol !== "rediss:") {
-    check.report("connection", `takes a URL of redis: or rediss:, got ${url.protocol}`);
-  }
-  const database = /^\/(\d+)$/.exec(url.pathname)?.[1];
-  return {
-    host: url.hostname.replace(/^\[|\]$/g, "") || "127.0.0.1",
-    port: url.port === "" ? 6379 : Number(url.port),
-    ...(url.username === "" ? undefined : { username: decodeURIComponent(url.username) }),
-    ...(url.password === "" ? undefined : { password: decodeURIComponent(url.password) }),
-    ...(database === undefined ? undefined : { db: Number(database) }),
-    ...(url.protocol === "rediss:" ? { tls: {} } : undefined),
-  };
 }
 
 function readName(check: Checker, option: string, given: string | undefined, fallback: string): string {

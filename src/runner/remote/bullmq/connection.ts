@@ -4,7 +4,8 @@
  */
 import type { Redis } from "ioredis";
 import { OrchestratorError } from "../../../model/error.js";
-import type { RedisConnection } from "../options.js";
+import type { RedisConnection } from "../connection-url.js";
+import { isFinal, redisTrouble } from "./trouble.js";
 
 export interface Engine {
   readonly bullmq: typeof import("bullmq");
@@ -55,8 +56,34 @@ export function connect(
   onTrouble: (error: Error) => void,
 ): Redis {
   const redis = new engine.Redis(patient(connection) as never);
-  redis.on("error", onTrouble);
+  redis.on("error", (error: Error) => onTrouble(redisTrouble(connection, error)));
   return redis;
+}
+
+/**
+ * Resolves when the connection is up for the first time. Rejects where trying again is of no use, and when `waitMs` are
+ * over: a server that was never there is rather a wrong address than one that restarts.
+ */
+export function firstContact(redis: Redis, connection: RedisConnection, waitMs?: number): Promise<void> {
+  if (redis.status === "ready") return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    let last = new Error("no answer");
+    const end = (error?: Error): void => {
+      clearTimeout(timer);
+      redis.off("ready", onReady);
+      redis.off("error", onError);
+      if (error === undefined) resolve();
+      else reject(redisTrouble(connection, error));
+    };
+    const onReady = (): void => end();
+    const onError = (error: Error): void => {
+      last = error;
+      if (isFinal(error)) end(error);
+    };
+    const timer = waitMs === undefined ? undefined : setTimeout(() => end(last), waitMs);
+    redis.on("ready", onReady);
+    redis.on("error", onError);
+  });
 }
 
 /** Whether the connection keeps this process alive. */

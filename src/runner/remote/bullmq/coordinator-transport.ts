@@ -12,12 +12,14 @@ import type {
 } from "../../../port/transport.js";
 import type { CheckedClusterOptions } from "../options.js";
 import { AnswerReader } from "./answer-reader.js";
-import { connect, type Engine, hold } from "./connection.js";
+import { connect, type Engine, firstContact, hold } from "./connection.js";
 import { Keys } from "./keys.js";
 
 /** Seconds after which Redis forgets a run that nobody coordinates any more. */
 const runTtlSeconds = 86_400;
 const stalledIntervalMs = 500;
+/** A server that starts together with the coordinator is waited for. */
+const firstContactMs = 30_000;
 /** Events that BullMQ keeps of a queue: nobody reads them. */
 const eventsKept = 10;
 
@@ -57,6 +59,17 @@ export class BullmqCoordinator implements CoordinatorTransport {
       coordinatorId: randomUUID(),
       onAnswer: (runId, text) => listener.onAnswer(runId, text),
     });
+  }
+
+  /** Resolves when Redis was reached. @throws OrchestratorError `REDIS_UNAVAILABLE`, with everything closed. */
+  async reach(): Promise<void> {
+    try {
+      const { connection } = this.#options;
+      await Promise.all([this.#redis, this.#blocking].map((redis) => firstContact(redis, connection, firstContactMs)));
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   get caughtUpAt(): number {

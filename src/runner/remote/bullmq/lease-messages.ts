@@ -1,5 +1,5 @@
 /** What a worker's main thread and the thread that renews its leases say to one another. */
-import type { RedisConnection } from "../options.js";
+import type { RedisConnection } from "../connection-url.js";
 
 export interface LeaseSetup {
   readonly connection: RedisConnection;

@@ -4,9 +4,10 @@ import type { Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { WorkerTransport, WorkerTransportListener } from "../../../port/transport.js";
 import type { CheckedClusterOptions } from "../options.js";
-import { connect, type Engine, patient } from "./connection.js";
+import { connect, type Engine, firstContact, patient } from "./connection.js";
 import { Keys } from "./keys.js";
 import type { FromLeaseThread, LeaseSetup, ToLeaseThread } from "./lease-messages.js";
+import { redisTrouble } from "./trouble.js";
 
 /** Seconds that a worker without work waits for BullMQ's marker before it looks again. */
 const drainDelaySeconds = 5;
@@ -41,6 +42,7 @@ export class BullmqWorker implements WorkerTransport {
     atOnce: number,
     handle: (id: string, text: string) => Promise<void>,
   ): Promise<void> {
+    await firstContact(this.#orders, this.#options.connection);
     await this.#orders.subscribe(this.#keys.orders(), this.#keys.orders(this.#workerId));
     for (const name of queues) this.#workers.push(this.#claim(name, atOnce, handle));
     await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
@@ -101,7 +103,7 @@ export class BullmqWorker implements WorkerTransport {
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
     });
-    worker.on("error", (error) => this.#listener.onTrouble(error));
+    worker.on("error", (error) => this.#listener.onTrouble(redisTrouble(this.#options.connection, error)));
     return worker;
   }
 

@@ -19,19 +19,21 @@ export interface CoordinatorOptions extends CheckedClusterOptions {
   readonly counts: CoordinatorCounts;
 }
 
-/** @throws OrchestratorError `PACKAGE_NOT_FOUND` without the packages bullmq and ioredis. */
+/** @throws OrchestratorError `PACKAGE_NOT_FOUND` without the packages bullmq and ioredis, `REDIS_UNAVAILABLE` where no server is. */
 export async function openCoordinator(options: CoordinatorOptions): Promise<OpenBackend> {
   const engine = await loadEngine();
   const listener: CoordinatorTransportListener = {
     onAnswer: (runId, text) => coordinator.onAnswer(runId, text),
     onTrouble: options.onTrouble,
   };
+  const transport = new BullmqCoordinator(engine, options, listener);
   const coordinator = new Coordinator({
     ...options,
-    transport: new BullmqCoordinator(engine, options, listener),
+    transport,
     envelope: new Envelope(options.key, options.maxMessageBytes),
     modules: new ModuleNames(options.modules),
     data: options.data === undefined ? undefined : new DataStore(options.data),
   });
+  await transport.reach();
   return coordinator;
 }

@@ -36,7 +36,13 @@ export async function openWorker(checked: CheckedWorkerOptions): Promise<RemoteW
     onTrouble: checked.onTrouble,
   });
   server.describe();
-  await transport.serve(queues, concurrency, (parcelId, text) => server.handle(parcelId, text));
+  try {
+    await transport.serve(queues, concurrency, (parcelId, text) => server.handle(parcelId, text));
+  } catch (error) {
+    await transport.close();
+    await server.close();
+    throw error;
+  }
   let ending: Promise<void> | undefined;
   const end = async (graceMs: number): Promise<void> => {
     await transport.pause();

@@ -70,7 +70,8 @@ export interface CheckedWorkerOptions extends CheckedClusterOptions {
  * Serves tasks of any coordinator that uses the same Redis, prefix and queue.
  *
  * @throws InvalidOptionError with everything that is wrong; OrchestratorError `MODULE_NOT_LOADED` where the file of a
- * module cannot be read, `PACKAGE_NOT_FOUND` without the packages bullmq and ioredis.
+ * module cannot be read, `PACKAGE_NOT_FOUND` without the packages bullmq and ioredis, `REDIS_UNAVAILABLE` where Redis refuses
+ * this worker. A Redis that is not there is waited for.
  */
 export async function startWorker(options: RemoteWorkerOptions = {}): Promise<RemoteWorker> {
   const checked = checkOptions(options);
