@@ -28,6 +28,6 @@ export function lastUnfinished(folder: string, name: string): JournalledRun {
   );
   const found = runs.find(({ status }) => status !== "succeeded" && status !== "running");
   if (found !== undefined) return found;
-  const why = runs.length === 0 ? "none is there" : `all ${runs.length} succeeded or still run`;
+  const why = runs.length === 0 ? "none is there" : "every one succeeded or is still running";
   throw new UsageError(`no run of "${name}" in ${folder} has anything left to do: ${why}`);
 }

@@ -44,7 +44,7 @@ test("a run that failed is gone on with by its id alone, from a file that change
     // `c` is another task now, and runs again; nothing else does.
     const second = await run("runs", "resume", "one");
     expect(second.stderr).toContain("p.yaml has changed since; going on with it as it is now");
-    expect(second.stdout).toContain("↺ resumed: 2 tasks done before, 1 run again");
+    expect(second.stdout).toContain("↺ resumed: 2 tasks done before, 1 to run again");
     expect(second.stdout).toContain("said: changed hello moon");
     expect(second.code).toBe(0);
 
@@ -104,7 +104,7 @@ test("a run that was interrupted goes on: what had run to its end is not run aga
     });
     writeFileSync(join(cwd, "ok"), "");
     const second = await cli(["runs", "resume", "one"], { cwd });
-    expect(second.stdout).toContain("↺ resumed: 1 tasks done before, 1 run again");
+    expect(second.stdout).toContain("↺ resumed: 1 task done before, 1 to run again");
     expect(second.code).toBe(0);
     expect((await readRan(cwd)).split("\n").filter((line) => line === "a")).toHaveLength(1);
   }));
@@ -119,7 +119,7 @@ test("prune tells what would go, and takes it with --yes; one that is damaged is
       "orchestrator-journal format=1 segment=000001\nrubbish rubbish rubbish",
     );
     const dry = await run("runs", "prune", "--keep", "1");
-    expect(dry.stdout).toMatch(/^one {2}succeeded, .* ago\n1 runs would be cleared away; --yes does it\n$/);
+    expect(dry.stdout).toMatch(/^one {2}succeeded, .* ago\n1 run would be cleared away; --yes does it\n$/);
     expect((await run("runs", "list")).stdout).toMatch(/^three +unreadable +the journal is damaged: /m);
     const done = await run("runs", "prune", "--keep", "0", "--older-than", "0s", "--yes", "--json");
     expect(JSON.parse(done.stdout).runs.map(({ runId }: { runId: string }) => runId)).toEqual(["two", "one"]);

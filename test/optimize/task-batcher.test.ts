@@ -131,6 +131,24 @@ describe("TaskBatcher", () => {
     expect(batcher.metrics).toMatchObject({ longestWait: 0.03, averageWait: 0.02, averageSize: 2 });
   });
 
+  test("serves together what comes when this process was held up for longer than maxWait", async () => {
+    const sizes: number[] = [];
+    const batcher = new TaskBatcher(
+      (items: readonly number[]) => {
+        sizes.push(items.length);
+        return items;
+      },
+      { batchSize: 10, maxWait: "20ms" },
+    );
+    const asked = [batcher.run(0)];
+    const until = performance.now() + 60;
+    while (performance.now() < until);
+    for (let item = 1; item < 10; item++) asked.push(batcher.run(item));
+    expect(await Promise.all(asked)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(sizes).toEqual([10]);
+    await batcher.close();
+  });
+
   test("refuses more than maxWaiting, and anything after it was closed, which serves what waits", async () => {
     const { calls, handler } = held();
     const batcher = new TaskBatcher(handler, { batchSize: 10, maxWaiting: 2, maxWait: "1h" });

@@ -80,7 +80,8 @@ export async function prune(flags: PruneFlags): Promise<ExitCode> {
     const now = Date.now();
     for (const { runId, status, lastAt } of yes ? removed : chosen)
       console.log(`${harmless(runId)}  ${status}, ${formatDurationMs(now - lastAt)} ago`);
-    const amount = `${(yes ? removed : chosen).length} runs`;
+    const { length } = yes ? removed : chosen;
+    const amount = length === 1 ? "1 run" : `${length} runs`;
     console.log(yes ? `${amount} cleared away` : `${amount} would be cleared away; --yes does it`);
   }
   return exitCode.succeeded;

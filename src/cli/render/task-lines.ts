@@ -42,8 +42,9 @@ export function lineOf(event: RunEvent, style: Style, options: LineOptions): str
       if (options.quiet && (event.status === "succeeded" || event.status === "skipped")) return undefined;
       return endLine(event.result, style);
     case "run-resumed": {
-      const again = event.rerun === 0 ? "" : `, ${event.rerun} run again`;
-      return options.quiet ? undefined : style.accent(`\u21ba resumed: ${event.reused} tasks done before${again}`);
+      const again = event.rerun === 0 ? "" : `, ${event.rerun} to run again`;
+      const done = event.reused === 1 ? "1 task" : `${event.reused} tasks`;
+      return options.quiet ? undefined : style.accent(`\u21ba resumed: ${done} done before${again}`);
     }
     case "cancel-requested":
       return event.by === "fail-fast"

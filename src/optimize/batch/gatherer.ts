@@ -176,7 +176,10 @@ export class Gatherer<Item> {
       await new Promise<void>((resolve) => this.#onDrained.push(resolve));
   }
 
-  /** `turnOver`: all that was added in one turn of the event loop has been. */
+  /**
+   * `turnOver`: all that was added in one turn of the event loop has been. Before that no item's time counts: where this process
+   * was held up, what would have come meanwhile comes in the same turn in which the time is found to be over.
+   */
   #pump(turnOver = false): void {
     while (this.#line.size > 0 && this.#inFlight < this.limits.maxConcurrent && this.#mustCall(turnOver))
       this.#start(this.#line.take(this.limits.batchSize));
@@ -185,8 +188,7 @@ export class Gatherer<Item> {
 
   #mustCall(turnOver: boolean): boolean {
     if (this.#line.size >= this.limits.batchSize || this.#hurried === this.#line.size) return true;
-    if (this.limits.maxWaitMs === 0) return turnOver;
-    return this.#dueAt() <= this.#clock.now();
+    return turnOver && this.#dueAt() <= this.#clock.now();
   }
 
   #dueAt(): number {
@@ -204,20 +206,21 @@ export class Gatherer<Item> {
     }
     // One that is armed comes early rather than late, and looks at the clock again.
     if (this.#cancelTimer !== undefined) return;
+    const leftMs = this.#dueAt() - this.#clock.now();
+    if (leftMs > 0) this.#cancelTimer = this.#clock.schedule(leftMs, () => this.#pumpAfterTurn());
+    else this.#pumpAfterTurn();
+  }
+
+  #pumpAfterTurn(): void {
     let armed = true;
-    const due = (): void => {
-      if (!armed) return;
-      this.#cancelTimer = undefined;
-      this.#pump(true);
-    };
-    if (this.limits.maxWaitMs > 0) {
-      this.#cancelTimer = this.#clock.schedule(this.#dueAt() - this.#clock.now(), due);
-      return;
-    }
     this.#cancelTimer = () => {
       armed = false;
     };
-    this.#clock.yield(due);
+    this.#clock.yield(() => {
+      if (!armed) return;
+      this.#cancelTimer = undefined;
+      this.#pump(true);
+    });
   }
 
   #start(entries: readonly Entry<Item>[]): void {
@@ -294,7 +297,7 @@ export class Gatherer<Item> {
     if (call.left) return;
     call.left = true;
     this.#inFlight--;
-    this.#pump(true);
+    this.#pump();
     this.#tellDrained();
   }
 
