@@ -22,7 +22,7 @@ export {
 } from "./optimize/balance/load-balancer.js";
 export type { BalanceStrategy } from "./optimize/balance/strategies.js";
 export {
-  type BatcherMetrics,
+  type BatcherStats,
   type BatchItemOptions,
   TaskBatcher,
   type TaskBatcherOptions,
@@ -31,7 +31,7 @@ export type { CacheExplanation } from "./optimize/cache/explanations.js";
 export {
   type CacheEntryOptions,
   type CacheHit,
-  type CacheStatistics,
+  type CacheStats,
   type ComputeOptions,
   type InvalidationTarget,
   TaskCache,
@@ -39,4 +39,4 @@ export {
 export { cacheKeyOf } from "./optimize/fingerprint/fingerprint.js";
 export type { PoolWarning, ResourcePoolOptions } from "./optimize/pool/options.js";
 export { type PoolStats, ResourcePool } from "./optimize/pool/resource-pool.js";
-export type { ServingCache, StoreStatistics } from "./port/cache-store.js";
+export type { CacheTierStats, ServingCache } from "./port/cache-store.js";

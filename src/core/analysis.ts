@@ -4,7 +4,6 @@
  * could run, and so on. The pieces lie end to end, so their seconds add up to the run's, each with what it was lost to.
  */
 import type { RunEvent } from "../model/event.js";
-import { parseBytes } from "../model/units.js";
 import { type AttemptSpan, type RunHistory, readHistory, type TaskHistory } from "./run-history.js";
 import { simulate } from "./simulate.js";
 
@@ -15,17 +14,25 @@ import { simulate } from "./simulate.js";
  */
 export type Bound = "work" | "retries" | "slots" | "workers" | "engine" | (string & {});
 
+/** A stretch of a run's time, and what it was lost to. */
 export interface ChainPiece {
+  /** The task that was waited for. */
   readonly taskId: string;
+  /** Its kind. */
   readonly name: string;
+  /** What the time was lost to. */
   readonly bound: Bound;
   /** Seconds from the start of the run. */
   readonly start: number;
+  /** Length of the stretch. */
   readonly seconds: number;
 }
 
+/** Where the time of a run went. */
 export interface RunAnalysis {
+  /** Id of the run. */
   readonly runId: string;
+  /** Name of the graph. */
   readonly graph: string;
   /** Seconds from the start of the run to the last end. */
   readonly makespan: number;
@@ -43,7 +50,16 @@ export interface RunAnalysis {
   readonly oneMoreWorker: { readonly predicted: number; readonly withOneMore: number; readonly speedUp: number };
 }
 
-/** Analyses a run that has ended, or what is known of one that has not. */
+/**
+ * Analyses a run that has ended, or what is known of one that has not.
+ *
+ * @example
+ * await using executor = new ParallelExecutor();
+ * await using run = executor.run([{ id: "load", run: () => 1 }]);
+ * const events: RunEvent[] = [];
+ * for await (const event of run) events.push(event);
+ * console.log(analyze(events).criticalPath.tasks.map(({ taskId }) => taskId)); // prints [ 'load' ]
+ */
 export function analyze(events: Iterable<RunEvent>): RunAnalysis {
   const history = readHistory(events);
   const ran = [...history.tasks.values()].filter(({ attempts }) => attempts.length > 0);
@@ -237,7 +253,7 @@ function oneMore({ limits }: RunHistory, ran: readonly TaskHistory[], peak: numb
     simulate(tasks, {
       workers,
       ...(cpu !== undefined && { maxCpuCores: cpu }),
-      ...(memory !== undefined && { maxMemory: parseBytes(memory) }),
+      ...(memory !== undefined && Number.isFinite(memory) && { maxMemory: memory }),
       resources: custom,
     }).makespan;
   const [predicted, withOneMore] = [makespan(peak), makespan(peak + 1)];

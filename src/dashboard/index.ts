@@ -10,10 +10,11 @@ import { DashboardServer } from "./server/server.js";
 /** What the dashboard needs of an executor: to be told of its runs, and to run again what did not succeed. */
 export type DashboardExecutor = Pick<ParallelExecutor, "onRun" | "rerun">;
 
+/** What a live page shows, and who can reach it. */
 export interface DashboardOptions {
-  /** Shows every run that this executor makes from now on, with buttons to cancel and retry. */
+  /** Shows every run that this executor makes from now on, with buttons to cancel and retry. Default: none. */
   readonly executor?: DashboardExecutor;
-  /** Shows this run. From its start where the dashboard is started at once after the run was made. With `executor`, it can be retried. */
+  /** Shows this run. From its start where the dashboard is started at once after the run was made. With `executor`, it can be retried. Default: none. */
   readonly run?: Run;
   /** Address to listen at. Default `"127.0.0.1"`: only this machine reaches it. */
   readonly host?: string;
@@ -21,7 +22,7 @@ export interface DashboardOptions {
   readonly port?: number;
   /** What a page must know to be told anything; at least 16 characters. Default: 256 random bits. */
   readonly token?: string;
-  /** Host names, with or without a port, under which browsers reach it besides its own address: those of a proxy or tunnel. */
+  /** Host names, with or without a port, under which browsers reach it besides its own address: those of a proxy or tunnel. Default: none. */
   readonly allowedHosts?: readonly string[];
   /** Whether the open dashboard keeps this process alive. Default `false`. */
   readonly keepAlive?: boolean;
@@ -31,6 +32,7 @@ export interface DashboardOptions {
 export interface Dashboard extends AsyncDisposable {
   /** Where to look, with the token. Whoever knows it can see and cancel the runs. */
   readonly url: string;
+  /** The port that it listens at. */
   readonly port: number;
   /** Shows runs whose events it is told of, without buttons: `new ParallelExecutor({ monitor: dashboard.observer })`. */
   readonly observer: Observer;
@@ -48,8 +50,8 @@ const optionNames = ["executor", "run", "host", "port", "token", "allowedHosts",
  * @example
  * await using executor = new ParallelExecutor();
  * await using dashboard = await startDashboard({ executor });
- * console.log(dashboard.url);
- * await executor.executeTasks(tasks);
+ * console.log(new URL(dashboard.url).hostname); // prints 127.0.0.1
+ * await executor.executeTasks([{ id: "load", run: () => 1 }]);
  *
  * @throws InvalidOptionError; an `Error` of Node (`EADDRINUSE`) where the port is taken.
  */

@@ -37,6 +37,7 @@ export interface ResourceLimits {
   readonly [resource: string]: number | string | undefined;
 }
 
+/** What an executor takes. Every field may be left out. */
 export interface ExecutionConfig {
   /** Default `"parallel"`. */
   readonly mode?: ExecutionMode;
@@ -46,21 +47,22 @@ export interface ExecutionConfig {
   readonly maxConcurrentTasks?: number;
   /** Limit of each attempt whose task names none. Default: none. */
   readonly taskTimeout?: Duration;
+  /** What attempts may hold at once, of what they declare. Default: the CPUs and the memory of this machine. */
   readonly resourceLimits?: ResourceLimits;
   /** Retries of tasks that name none: a number of them, or a policy. Default 0. */
   readonly retries?: number | RetryPolicy;
   /** After a failure, `"continue"` goes on with all that does not depend on it; `"fail-fast"` cancels the rest. Default `"continue"`. */
   readonly failurePolicy?: "continue" | "fail-fast";
-  /** Told of everything that happens in every run of this executor: an `ExecutionMonitor`, any other observer, or several. */
+  /** Told of everything that happens in every run of this executor: an `ExecutionMonitor`, any other observer, or several. Default: nobody. */
   readonly monitor?: Observer | readonly Observer[];
-  /** Sandbox of `code` tasks, under what they say themselves. */
+  /** Sandbox of `code` tasks, under what they say themselves. Default: the defaults of `SandboxConfig`. */
   readonly sandbox?: SandboxConfig;
   /**
    * Where tasks that say `cache` take their outputs from: a `TaskCache`, which may serve other executors too, or options of one
    * of this executor's own. Default: memory of this executor. `false`: nothing is cached.
    */
   readonly cache?: ServingCache | TaskCacheOptions | false;
-  /** Cancels every run of this executor when it aborts. */
+  /** Cancels every run of this executor when it aborts. Default: none. */
   readonly signal?: AbortSignal;
   /**
    * Where work that is described is carried out: `distributed({ connection })` for other machines. Then

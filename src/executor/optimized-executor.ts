@@ -12,6 +12,7 @@ import type { RunResults } from "./outcomes.js";
 import { ParallelExecutor } from "./parallel-executor.js";
 import type { RunOptions } from "./run-options.js";
 
+/** What an `OptimizedExecutor` takes: everything of `ExecutionConfig`, and what it spares. */
 export interface OptimizedConfig extends ExecutionConfig {
   /**
    * Whether outputs are kept and given again where nothing that they depend on has changed. Then tasks need not ask for it
@@ -38,13 +39,17 @@ const ownNames = ["enableCaching", "cacheTtl", "enableBatching", "batchSize", "r
 /**
  * A `ParallelExecutor` that does nothing twice, does together what can be, and keeps warm what is slow to start.
  *
+ * Where `maxConcurrentTasks` is not given, it is at least 4 full batches, and a whole number of them.
+ *
  * @example
  * await using executor = new OptimizedExecutor({
  *   enableCaching: true, enableBatching: true, batchSize: 10, cacheTtl: 3600, resourcePooling: true,
  * });
- * const results = await executor.executeOptimized(tasks);
- *
- * Where `maxConcurrentTasks` is not given, it is at least 4 full batches, and a whole number of them.
+ * let calls = 0;
+ * const task = { name: "price", with: { product: "tea" }, version: "1", run: () => ++calls };
+ * await executor.executeOptimized([{ id: "first", ...task }]);
+ * await executor.executeOptimized([{ id: "second", ...task }]);
+ * console.log(calls); // prints 1
  */
 export class OptimizedExecutor extends ParallelExecutor {
   /** @throws InvalidOptionError with everything that is wrong with the configuration. */

@@ -317,10 +317,12 @@ export class RunResults implements ReadonlyMap<string, ExecutionResult> {
     this.#outcomes = outcomes;
   }
 
+  /** How many tasks the run had. */
   get size(): number {
     return this.#numbers.size;
   }
 
+  /** Whether the run had this task. */
   has(task: string | TaskHandle): boolean {
     return this.#numbers.has(isHandle(task) ? task.id : task);
   }
@@ -335,6 +337,7 @@ export class RunResults implements ReadonlyMap<string, ExecutionResult> {
     return undefined;
   }
 
+  /** Calls back with each result and the id of its task, in the order of the graph. */
   forEach(
     callback: (result: ExecutionResult, taskId: string, results: ReadonlyMap<string, ExecutionResult>) => void,
     thisArgument?: unknown,
@@ -342,14 +345,17 @@ export class RunResults implements ReadonlyMap<string, ExecutionResult> {
     for (const [id, result] of this) callback.call(thisArgument, result, id, this);
   }
 
+  /** The ids of the tasks, in the order of the graph. */
   keys(): MapIterator<string> {
     return this.#numbers.keys();
   }
 
+  /** The results, in the order of the graph. */
   *values(): MapIterator<ExecutionResult> {
     for (let number = 0; number < this.size; number++) yield this.#outcomes.result(number);
   }
 
+  /** Ids and results, in the order of the graph; so does iterating. */
   *entries(): MapIterator<[string, ExecutionResult]> {
     for (const [id, number] of this.#numbers) yield [id, this.#outcomes.result(number)];
   }

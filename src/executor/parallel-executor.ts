@@ -20,15 +20,16 @@ import { type StreamOptions, TaskStream } from "./task-stream.js";
 /**
  * Executes graphs of tasks: in dependency order, as many at once as the limits allow.
  *
+ * Limits hold for each run. Worker threads and processes are shared by the runs of an executor, kept warm between them,
+ * and do not keep this process alive; `close` (or `await using`) ends them.
+ *
  * @example
  * await using executor = new ParallelExecutor({ maxConcurrentTasks: 20, taskTimeout: "5m" });
  * const results = await executor.executeTasks([
- *   { id: "load", run: () => readRows() },
+ *   { id: "load", run: () => ["tea", "milk"] },
  *   { id: "count", inputs: { rows: "load" }, run: ({ rows }) => rows.length },
  * ]);
- *
- * Limits hold for each run. Worker threads and processes are shared by the runs of an executor, kept warm between them,
- * and do not keep this process alive; `close` (or `await using`) ends them.
+ * console.log(results.get("count")?.output); // prints 2
  */
 export class ParallelExecutor implements AsyncDisposable {
   readonly #config: ResolvedConfig;
@@ -54,6 +55,12 @@ export class ParallelExecutor implements AsyncDisposable {
   /**
    * Starts a run, on the next microtask. Everything that is wrong with the graph or the options is thrown at once, before
    * anything starts.
+   *
+   * @example
+   * await using executor = new ParallelExecutor();
+   * await using run = executor.run([{ id: "load", run: () => "rows" }]);
+   * for await (const event of run) if (event.type === "task-ended") console.log(event.taskId, event.status); // prints load succeeded
+   * const results = await run.results;
    *
    * @throws InvalidGraphError, InvalidOptionError; OrchestratorError `EXECUTOR_CLOSED`.
    */
@@ -122,10 +129,14 @@ export class ParallelExecutor implements AsyncDisposable {
    * may depend on those before it that are in the stream or among the last that ended. One that cannot run gives a
    * failed result with an `InvalidGraphError`, and the others go on.
    *
-   * @example
-   * for await (const result of executor.stream(readTasks())) if (!result.success) console.error(result.error);
-   *
    * Not for tasks that add tasks: a stream's memory is bounded, and what they would add is not.
+   *
+   * @example
+   * await using executor = new ParallelExecutor();
+   * const tasks = [1, 2, 3].map((n) => ({ id: `square-${n}`, run: () => n * n }));
+   * let sum = 0;
+   * for await (const result of executor.stream(tasks)) if (result.success) sum += Number(result.output);
+   * console.log(sum); // prints 14
    */
   stream(
     tasks: AsyncIterable<Task> | Iterable<Task>,

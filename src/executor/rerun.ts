@@ -13,6 +13,7 @@ import type { ExecutionResult } from "../model/result.js";
 import type { Task } from "../model/task.js";
 import type { Run } from "./run.js";
 
+/** What is run again of an earlier run. */
 export interface RerunOptions {
   /** The tasks to run again, with all that depends on them. Default: every task that has not succeeded. */
   readonly taskIds?: readonly string[];

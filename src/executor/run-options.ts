@@ -3,10 +3,11 @@ import { Checker } from "../model/check.js";
 import type { Size } from "../model/units.js";
 import type { Durability, JournalSettings } from "../port/journal.js";
 
+/** What one run takes besides its graph. */
 export interface RunOptions {
   /** 1 to 200 letters, digits, dots, dashes and underscores. Default: a random UUID. */
   readonly runId?: string;
-  /** Cancels the run when it aborts. */
+  /** Cancels the run when it aborts. Default: none. */
   readonly signal?: AbortSignal;
   /**
    * Folder in which the run is journalled, in a folder named by its id, so that a later process can go on with it: see `resume`.
@@ -26,13 +27,15 @@ export interface RunOptions {
   readonly resume?: boolean | "unfinished";
 }
 
+/** Where a run is journalled, and how much is kept. */
 export interface JournalOptions {
+  /** The folder of the journal; each run has a folder of its own in it, named by its id. */
   readonly folder: string;
   /** Outputs that are larger go to files of their own beside the journal. Default 64 KiB. */
   readonly maxInlineOutput?: Size;
   /** How much of what each attempt logs is kept. Default 16 KiB. */
   readonly maxLog?: Size;
-  /** Any plain data to keep with the run, for whoever lists or resumes it. */
+  /** Any plain data to keep with the run, for whoever lists or resumes it. Default: nothing. */
   readonly about?: unknown;
 }
 

@@ -31,6 +31,7 @@ export interface RunParts {
 
 /** One execution of one graph. */
 export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
+  /** Unique among the runs of a journal. `RunOptions.runId`, or a random UUID. */
   readonly id: string;
   /** Name of the graph; `"tasks"` for a plain list. */
   readonly graphName: string;

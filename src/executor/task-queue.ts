@@ -3,20 +3,23 @@ import { BinaryHeap } from "../core/binary-heap.js";
 import { Checker } from "../model/check.js";
 import { OrchestratorError } from "../model/error.js";
 
+/** How a queue is set up. */
 export interface TaskQueueOptions {
   /** Most items that wait in the queue, from 1. Default 1024. */
   readonly capacity?: number;
 }
 
+/** How an item is put into a queue. */
 export interface PushOptions {
   /** Higher is taken first; items of the same priority in the order in which they came. Default 0. */
   readonly priority?: number;
-  /** Gives up waiting for a place. */
+  /** Gives up waiting for a place. Default: waits for as long as it takes. */
   readonly signal?: AbortSignal;
 }
 
+/** How an item is taken from a queue. */
 export interface TakeOptions {
-  /** Gives up waiting for an item. */
+  /** Gives up waiting for an item. Default: waits for as long as it takes. */
   readonly signal?: AbortSignal;
 }
 
@@ -34,15 +37,20 @@ interface Waiter<Value> {
 /**
  * A bounded, prioritised queue.
  *
- * @example
- * const queue = new TaskQueue<string>({ capacity: 100 });
- * void produce(queue).finally(() => queue.close());
- * for await (const line of queue) await handle(line);
- *
  * After `close` nothing can be added, what is in the queue can still be taken, and iteration ends when it is empty. An
  * item goes to exactly one consumer.
+ *
+ * @example
+ * const queue = new TaskQueue<string>({ capacity: 100 });
+ * await queue.push("later");
+ * await queue.push("sooner", { priority: 1 });
+ * queue.close();
+ * for await (const item of queue) console.log(item);
+ * // prints sooner
+ * // prints later
  */
 export class TaskQueue<Item> implements AsyncIterable<Item> {
+  /** Most items that wait in it. */
   readonly capacity: number;
   readonly #heap = new BinaryHeap<Entry<Item>>(before);
   readonly #producers: (Waiter<void> & { readonly entry: Entry<Item> })[] = [];
@@ -63,6 +71,7 @@ export class TaskQueue<Item> implements AsyncIterable<Item> {
     return this.#heap.size;
   }
 
+  /** Whether it takes nothing more. */
   get closed(): boolean {
     return this.#closed;
   }

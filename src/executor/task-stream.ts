@@ -19,8 +19,9 @@ import { engineFault } from "./run.js";
 import { messageOf, RunCore } from "./run-core.js";
 import { TaskQueue } from "./task-queue.js";
 
+/** How a stream is run. */
 export interface StreamOptions {
-  /** Cancels what has not ended, and ends the stream. */
+  /** Cancels what has not ended, and ends the stream. Default: none. */
   readonly signal?: AbortSignal;
   /** Most tasks in the stream at once: waiting, running, or ended with a result that has not been taken. Default: 4 for each concurrent task, at least 64. */
   readonly window?: number;

@@ -18,7 +18,9 @@ import { OrchestratorError } from "../model/error.js";
 
 /** Who writes a journal. */
 export interface JournalHolder {
+  /** Its process. */
   readonly pid: number;
+  /** Name of its machine. */
   readonly host: string;
   /** Milliseconds since the epoch. */
   readonly since: number;

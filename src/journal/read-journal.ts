@@ -11,6 +11,7 @@ import { readFrames, readSegments, segmentsOf } from "./segments.js";
 
 /** A run as its journal tells it. */
 export interface JournalledRun {
+  /** Id of the run. */
   readonly runId: string;
   /** The folder of the run. */
   readonly folder: string;
@@ -31,6 +32,7 @@ export interface JournalledRun {
   readonly resumes: number;
   /** What `about` was given with the journal. */
   readonly about: unknown;
+  /** How many tasks the run has, those that tasks added included. */
   readonly taskCount: number;
   /** How many tasks ended in which way. */
   readonly counts: Readonly<Record<TaskStatus, number>>;
@@ -42,6 +44,16 @@ export interface JournalledRun {
 
 /**
  * Reads the journal of one run.
+ *
+ * @example
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * const journal = mkdtempSync(join(tmpdir(), "runs-"));
+ * await using executor = new ParallelExecutor();
+ * await executor.executeTasks([{ id: "load", run: () => 1 }], { journal, runId: "monday" });
+ * const { status, counts } = readJournal(join(journal, "monday"));
+ * console.log(status, counts.succeeded); // prints succeeded 1
  *
  * @param folder the folder of the run: the journal's folder and the run id, `"runs/sales/2026-11-24"`.
  * @throws OrchestratorError `JOURNAL_NOT_FOUND`, `JOURNAL_DAMAGED`, `JOURNAL_FORMAT`.

@@ -10,7 +10,18 @@ export type ListedRun =
   | { readonly runId: string; readonly folder: string; readonly run: JournalledRun; readonly error?: never }
   | { readonly runId: string; readonly folder: string; readonly run?: never; readonly error: Error };
 
-/** Every run in a journal's folder, the last that was begun first; those that cannot be read come at the end. */
+/**
+ * Every run in a journal's folder, the last that was begun first; those that cannot be read come at the end.
+ *
+ * @example
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * const journal = mkdtempSync(join(tmpdir(), "runs-"));
+ * await using executor = new ParallelExecutor();
+ * await executor.executeTasks([{ id: "load", run: () => 1 }], { journal, runId: "monday" });
+ * console.log(listRuns(journal).map(({ runId }) => runId)); // prints [ 'monday' ]
+ */
 export function listRuns(folder: string): ListedRun[] {
   const listed = namesOf(folder)
     .filter((name) => segmentsOf(join(folder, name)).length > 0)

@@ -6,6 +6,7 @@ import type { WorkTypes } from "./work.js";
 
 /** What a handler is told of the call beside its items. */
 export interface BatchContext {
+  /** Key of the batch. */
   readonly key: string;
   /** Aborted when nobody wants any result of this call any more. */
   readonly signal: AbortSignal;
@@ -30,6 +31,7 @@ export type ItemOutput<Entry> = Entry extends Error | PromiseRejectedResult
     ? Value
     : Entry;
 
+/** How items are gathered. */
 export interface BatchOptions {
   /** Most items of one call; from 1. Default: the executor's `batchSize`, or 10. */
   readonly batchSize?: number;
@@ -47,8 +49,11 @@ export interface BatchOptions {
 /** Work that is done together with other tasks of its key. Made by `batch()`. */
 export interface BatchWork<In = never, Out = unknown> extends WorkTypes<In, Out> {
   readonly kind: "batch";
+  /** Key of the batch, for people and metrics. */
   readonly key: string;
+  /** The function that is called with many items. */
   readonly handler: BatchHandler<never, unknown>;
+  /** What was said of sizes and waits, checked. */
   readonly limits: BatchLimits;
 }
 
@@ -84,13 +89,15 @@ export function readBatchLimits(check: Checker, options: BatchOptions): BatchLim
 /**
  * Work that tasks of one kind do together: their inputs are gathered, and `handler` is called with many at once.
  *
- * @example
- * const embed = batch("embed", async (items: readonly { text: string }[]) => model.embed(items.map(({ text }) => text)), {
- *   batchSize: 32,
- * });
- * for (const text of texts) graph.task(`embed:${text}`, { text }, embed);
- *
  * Make it once and give it to every task: a graph has one handler for each key.
+ *
+ * @example
+ * const lengths = batch("lengths", (items: readonly { text: string }[]) => items.map(({ text }) => text.length), { batchSize: 32 });
+ * const graph = new TaskGraph();
+ * const handles = ["tea", "milk"].map((text) => graph.task(`length:${text}`, { text }, lengths));
+ * await using executor = new ParallelExecutor();
+ * const results = await executor.executeTasks(graph);
+ * console.log(handles.map((handle) => results.get(handle).output)); // prints [ 3, 4 ]
  *
  * @param key 1 to 200 characters, for people and metrics.
  * @throws InvalidOptionError with everything that is wrong.

@@ -11,6 +11,7 @@ export interface SharedCacheOptions {
   readonly timeout?: Duration;
 }
 
+/** Where a cache keeps values, how many, and for how long. */
 export interface TaskCacheOptions {
   /** Most bytes in this process's memory; 0 for none. Default `"64MiB"`. */
   readonly maxMemory?: Size;

@@ -4,7 +4,9 @@ import type { Task } from "./task.js";
 
 /** The part of a context that every runner gives, in whatever thread, process or machine the attempt runs. */
 export interface WorkerContext {
+  /** Id of the run. */
   readonly runId: string;
+  /** Id of the task. */
   readonly taskId: string;
   /** 1 for the first attempt. */
   readonly attempt: number;
@@ -28,6 +30,7 @@ export interface TaskContext extends WorkerContext {
   spawn(tasks: readonly Task[], options?: SpawnOptions): SpawnedTasks;
 }
 
+/** How tasks are added. */
 export interface SpawnOptions {
   /** Most of these tasks that run at once. Default: the executor's limits alone. */
   readonly concurrency?: number;
@@ -35,6 +38,7 @@ export interface SpawnOptions {
 
 /** Tasks that a running task has added. */
 export interface SpawnedTasks {
+  /** Ids of the tasks that were added, in their order. */
   readonly taskIds: readonly string[];
   /** Waits for all of them. The waiting task gives its slot and resources back meanwhile, and takes them again before this resolves. */
   results(): Promise<ReadonlyMap<string, ExecutionResult>>;

@@ -25,8 +25,16 @@ type OutputOf<F extends WorkerFunction> = Awaited<ReturnType<F>>;
  * An exported function of a module, to run in a warm worker thread.
  *
  * @example
- * import type { clean } from "./tasks.js";
- * graph.task("clean", { rows }, worker<typeof clean>(new URL("./tasks.js", import.meta.url), "clean"));
+ * // in images.ts
+ * export const halve = ({ pixels }: { pixels: readonly number[] }) => pixels.map((pixel) => pixel / 2);
+ *
+ * // in the program
+ * import type { halve } from "./images.js";
+ * const graph = new TaskGraph();
+ * const work = worker<typeof halve>(new URL("./images.js", import.meta.url), "halve");
+ * const half = graph.task("halve", { pixels: [4, 2] }, work);
+ * await using executor = new ParallelExecutor({ maxWorkers: 2 });
+ * console.log((await executor.executeTasks(graph)).get(half).output); // prints [ 2, 1 ]
  *
  * @param module `file:` URL of an ECMAScript or CommonJS module that Node can load as it is.
  * @throws InvalidOptionError where the URL is none of a file or the name is empty.
@@ -44,7 +52,21 @@ export function worker<F extends WorkerFunction = WorkerFunction>(
   return options.transfer === undefined ? work : { ...work, transfer: options.transfer };
 }
 
-/** The same as `worker()`, in a warm child process of its own: a crash or a leak cannot reach this process. */
+/**
+ * The same as `worker()`, in a warm child process of its own: a crash or a leak cannot reach this process.
+ *
+ * @example
+ * // in parsing.ts
+ * export const parse = ({ text }: { text: string }) => JSON.parse(text) as unknown;
+ *
+ * // in the program
+ * import type { parse } from "./parsing.js";
+ * const graph = new TaskGraph();
+ * const work = subprocess<typeof parse>(new URL("./parsing.js", import.meta.url), "parse");
+ * const parsed = graph.task("parse", { text: '{ "a": 1 }' }, work, { resources: { memory: "256MB" } });
+ * await using executor = new ParallelExecutor();
+ * console.log((await executor.executeTasks(graph)).get(parsed).output); // prints { a: 1 }
+ */
 export function subprocess<F extends WorkerFunction = WorkerFunction>(
   module: URL | string,
   exportName: string,
@@ -56,7 +78,16 @@ export function subprocess<F extends WorkerFunction = WorkerFunction>(
   };
 }
 
-/** A program and its arguments: `command(["git", "log", "-1"], { output: "text" })`. No shell reads them unless `shell` is true. */
+/**
+ * A program and its arguments: `command(["git", "log", "-1"], { output: "text" })`. No shell reads them unless `shell` is true.
+ *
+ * @example
+ * await using executor = new ParallelExecutor();
+ * const results = await executor.executeTasks([
+ *   { id: "sum", run: command(["node", "--print", "1 + 1"], { output: "json" }), timeout: "30s" },
+ * ]);
+ * console.log(results.get("sum")?.output); // prints 2
+ */
 export function command(
   argv: readonly string[],
   options: CommandOptions & { readonly output: "text" },
@@ -77,6 +108,13 @@ export function command(argv: readonly string[], options: CommandOptions = {}): 
 /**
  * Source code to run in a sandbox: `code("python", "result = sum(inputs['numbers'])")`. The code finds the task's inputs,
  * which must be JSON data, as `inputs`.
+ *
+ * @example
+ * await using executor = new ParallelExecutor();
+ * const results = await executor.executeTasks([
+ *   { id: "sum", run: code("python", "sum(inputs['numbers'])"), with: { numbers: [1, 2, 3] } },
+ * ]);
+ * console.log(results.get("sum")?.output); // prints 6
  */
 export function code(
   language: string,
@@ -108,6 +146,14 @@ export function code(
 /**
  * Work that is made when its task starts, from what earlier tasks gave: `deferred({ resolve: ({ output }) => ({ work:
  * command(["wc", "-l", output("download")]) }) })`. `finish` may turn what the work gave into the task's output.
+ *
+ * @example
+ * const graph = new TaskGraph();
+ * const words = graph.task("words", () => ["hello", "you"]);
+ * const echo = deferred({ resolve: ({ output }) => ({ work: command(["echo", ...(output("words") as string[])], { output: "text" }) }) });
+ * const said = graph.task("say", { words }, echo);
+ * await using executor = new ParallelExecutor();
+ * console.log((await executor.executeTasks(graph)).get(said).output); // prints hello you
  */
 export function deferred<Output = unknown>(options: {
   readonly resolve: DeferredWork["resolve"];

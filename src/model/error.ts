@@ -43,7 +43,6 @@ export type ErrorCode =
   | "RESOURCE_FAILED"
   | "NO_ENDPOINT"
   | "EXECUTOR_CLOSED"
-  | "STREAM_DEPENDENCY"
   | "JOURNAL_UNWRITABLE"
   | "JOURNAL_DAMAGED"
   | "JOURNAL_LOCKED"
@@ -54,6 +53,7 @@ export type ErrorCode =
 
 /** An error of the engine, told by its `code`. */
 export class OrchestratorError extends Error {
+  /** What kind of error it is; stable across versions. */
   readonly code: ErrorCode;
   /** What happened to the task, as data, where the error is a task's. */
   declare readonly failureReason?: FailureReason;
@@ -75,11 +75,13 @@ export class OrchestratorError extends Error {
 export interface Problem {
   /** Path of the option, or id of the task: `"resourceLimits.maxMemory"`, `"task clean"`. */
   readonly where: string;
+  /** What is wrong with it, and what would be right. */
   readonly message: string;
 }
 
 /** Options that are out of range, unknown or of the wrong type; all of them at once in `problems`. `code` is `INVALID_OPTION`. */
 export class InvalidOptionError extends OrchestratorError {
+  /** Everything that is wrong. */
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
@@ -91,6 +93,7 @@ export class InvalidOptionError extends OrchestratorError {
 
 /** A graph that cannot run; all that is wrong with it at once in `problems`. `code` is `INVALID_GRAPH`. */
 export class InvalidGraphError extends OrchestratorError {
+  /** Everything that is wrong. */
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {

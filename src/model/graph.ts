@@ -13,7 +13,9 @@ declare const outputType: unique symbol;
 
 /** A task of a graph, carrying the type of its output. */
 export interface TaskHandle<out Output = unknown> {
+  /** Id of the task. */
   readonly id: string;
+  /** The graph that it is a task of. */
   readonly graph: TaskGraph;
   readonly [outputType]?: () => Output;
 }
@@ -29,16 +31,19 @@ export type InputValues<In extends InputMap> = {
 /** `TaskOptions`, with handles as well as ids in `dependsOn`. */
 export interface GraphTaskOptions<Use extends ResourceSources = ResourceSources>
   extends Omit<TaskOptions, "dependsOn" | "use"> {
+  /** Tasks that must have ended before, besides those that inputs come from. Default: none. */
   readonly dependsOn?: readonly (string | TaskHandle)[];
-  /** Resources that the task's function is given as inputs of these names, typed by their pools. See `TaskOptions.use`. */
+  /** Resources that the task's function is given as inputs of these names, typed by their pools. See `TaskOptions.use`. Default: none. */
   readonly use?: Use;
 }
 
+/** Options of `TaskGraph.forEach`. */
 export interface ForEachOptions<Use extends ResourceSources = ResourceSources> extends GraphTaskOptions<Use> {
   /** Most items that run at once. Default: the executor's limits alone. */
   readonly concurrency?: number;
 }
 
+/** Options of `TaskGraph.loop`. */
 export interface LoopOptions<Output> extends GraphTaskOptions {
   /** Asked after each iteration, with its output and its number from 0; `true` ends the loop. */
   readonly until: (output: Output, iteration: number) => boolean | PromiseLike<boolean>;
@@ -72,10 +77,13 @@ const attemptOptions = [
  *
  * @example
  * const graph = new TaskGraph("sales-report");
- * const rows = graph.task("load", () => readRows("sales.csv"));
- * const total = graph.task("total", { rows }, ({ rows }) => rows.reduce((sum, row) => sum + row.price, 0));
+ * const rows = graph.task("load", () => [{ price: 4 }, { price: 1 }]);
+ * const total = graph.task("total", { rows }, ({ rows }) => rows.reduce((sum, { price }) => sum + price, 0));
+ * await using executor = new ParallelExecutor();
+ * console.log((await executor.executeTasks(graph)).get(total).output); // prints 5
  */
 export class TaskGraph {
+  /** For people: in events, reports and on the live page. */
   readonly name: string;
   readonly #tasks: Task[] = [];
 

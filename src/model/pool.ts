@@ -2,6 +2,7 @@
 
 /** A resource that somebody holds. Give it back once, by `release`, `destroy` or `await using`; more often does nothing. */
 export interface Lease<Resource> extends AsyncDisposable {
+  /** What was lent. */
   readonly resource: Resource;
   /** Gives it back for others. */
   release(): Promise<void>;
@@ -9,8 +10,9 @@ export interface Lease<Resource> extends AsyncDisposable {
   destroy(): Promise<void>;
 }
 
+/** How a resource is asked for. */
 export interface AcquireOptions {
-  /** Gives up waiting. */
+  /** Gives up waiting. Default: waits for as long as the pool lets it. */
   readonly signal?: AbortSignal;
   /** Who holds it, for people: in `stats`, and in the warning where it is held too long. Default `"unknown"`. */
   readonly holder?: string;
@@ -22,9 +24,11 @@ export interface AcquireOptions {
 
 /** Anything that gives resources for a while: a `ResourcePool`, or one of your own. */
 export interface ResourceSource<out Resource> {
+  /** For people. */
   readonly name: string;
   /** Most leases at once, where that is known: a run starts no more tasks than that at once which use it. */
   readonly max?: number;
+  /** Takes a resource, when there is one. */
   acquire(options?: AcquireOptions): Promise<Lease<Resource>>;
 }
 

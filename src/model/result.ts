@@ -71,19 +71,26 @@ interface ResultBase {
   readonly resourceUsage?: ResourceUsage;
 }
 
+/** The end of a task that succeeded. */
 export interface SuccessResult<Output = unknown> extends ResultBase {
   readonly success: true;
   readonly status: "succeeded";
+  /** What the task gave. */
   readonly output: Output;
+  /** Never there. */
   readonly error?: never;
 }
 
+/** The end of a task that did not succeed. */
 export interface FailureResult extends ResultBase {
   readonly success: false;
+  /** How it ended. */
   readonly status: "failed" | "timed-out" | "cancelled" | "skipped";
+  /** Never there. */
   readonly output?: never;
   /** What was thrown, or an `OrchestratorError` that tells what happened. */
   readonly error: Error;
+  /** Why, as data. */
   readonly reason: FailureReason;
 }
 

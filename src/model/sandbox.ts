@@ -8,9 +8,9 @@ export interface SandboxConfig {
   readonly runtime?: "auto" | SandboxBackendName;
   /** The weakest wall that will do. Nothing weaker is ever taken, whatever `runtime` says. Default `"namespaces"`. */
   readonly minIsolation?: SandboxIsolation;
-  /** What concerns the docker backend alone. */
+  /** What concerns the docker backend alone. Default: the defaults of `DockerSandboxOptions`. */
   readonly docker?: DockerSandboxOptions;
-  /** What concerns the vm backend alone. */
+  /** What concerns the vm backend alone. Default: the defaults of `VmSandboxOptions`. */
   readonly vm?: VmSandboxOptions;
   /** Bytes that the whole process tree may use, swap and files in memory included; at least 16 MiB. Default `"512MB"`. */
   readonly memoryLimit?: Size;
@@ -44,7 +44,7 @@ export interface SandboxConfig {
   readonly allowedPackages?: readonly string[];
   /** Where allowed packages are looked for before the system's own folders: absolute paths of `node_modules` (JavaScript), and of `site-packages` of virtual environments (Python). Default none. */
   readonly packageFolders?: readonly string[];
-  /** Variables that the code sees besides the sandbox's own few. Names that steer loaders and interpreters are refused. */
+  /** Variables that the code sees besides the sandbox's own few. Names that steer loaders and interpreters are refused. Default: none. */
   readonly env?: Readonly<Record<string, string>>;
   /** Limits that may be held less strictly (or not at all) where this host cannot enforce them. Default none: such a limit is an `UnsupportedLimitError`. */
   readonly onUnsupported?: readonly DegradableLimit[];
@@ -52,6 +52,7 @@ export interface SandboxConfig {
   readonly warm?: boolean;
 }
 
+/** What can carry a sandbox: processes of this host, containers, virtual machines. */
 export type SandboxBackendName = "process" | "docker" | "vm";
 
 /** What stands between the code and the host's kernel, the weakest first. */
@@ -63,6 +64,7 @@ export const sandboxIsolations = [
   /** A kernel of its own behind the processor's virtualization. */
   "hardware",
 ] as const;
+/** What stands between the code and the host's kernel, the weakest first. */
 export type SandboxIsolation = (typeof sandboxIsolations)[number];
 
 /** Where the docker backend finds its daemon, and what its containers are made of. */
@@ -103,6 +105,7 @@ export const degradableLimits = [
   "inodeLimit",
   "outputLimit",
 ] as const;
+/** Limits that `onUnsupported` may name. */
 export type DegradableLimit = (typeof degradableLimits)[number];
 
 /** Everything that holds a sandbox shut. Network, file system and system calls are never degradable. */
@@ -110,6 +113,7 @@ export type LimitName = DegradableLimit | "network" | "filesystem" | "syscalls" 
 
 /** What holds one limit of one run. */
 export interface Enforcement {
+  /** Which limit. */
   readonly limit: LimitName;
   /** The mechanism: `"cgroup-v2"`, `"cgroup-v1"`, `"rlimit"`, `"tmpfs"`, `"supervisor"`, `"watch"`, `"duty-cycle"`, `"namespace"`, `"namespace+landlock"`, `"container"`, `"virtual-machine"`, `"guest-cgroup"`, `"no-device"`, `"seccomp"`, `"proxy"`, `"none"`. */
   readonly by: string;
@@ -135,26 +139,28 @@ export const sandboxVerdicts = [
   /** The sandbox itself did not work; nothing is known of the code. */
   "sandbox-failure",
 ] as const;
+/** How a run ended. */
 export type SandboxVerdict = (typeof sandboxVerdicts)[number];
 
 /** What `executeCode` takes besides the code. */
 export interface ExecuteCodeOptions {
   /** `"python"`, `"javascript"` or `"bash"`. Default `"python"`. */
   readonly language?: string;
-  /** Files to lay into the working folder: relative path to text or bytes. */
+  /** Files to lay into the working folder: relative path to text or bytes. Default: none. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
-  /** JSON data that the code finds as `inputs`. */
+  /** JSON data that the code finds as `inputs`. Default: `undefined`, which the code finds as `None`, `undefined` or an empty variable. */
   readonly inputs?: unknown;
   /** What the code reads from standard input. Default: nothing, at its end at once. */
   readonly stdin?: string | Uint8Array;
-  /** Variables for this piece of code, over those of the configuration. */
+  /** Variables for this piece of code, over those of the configuration. Default: none. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Arguments, after the program's name. */
+  /** Arguments, after the program's name. Default: none. */
   readonly args?: readonly string[];
-  /** Ends the run; the result's verdict is then `killed`. */
+  /** Ends the run; the result's verdict is then `killed`. Default: none. */
   readonly signal?: AbortSignal;
-  /** Called with each chunk of standard output as it comes, up to the output limit. */
+  /** Called with each chunk of standard output as it comes, up to the output limit. Default: nobody. */
   readonly onStdout?: (chunk: Uint8Array) => void;
+  /** The same of standard error. Default: nobody. */
   readonly onStderr?: (chunk: Uint8Array) => void;
 }
 
@@ -162,6 +168,7 @@ export interface ExecuteCodeOptions {
 export interface SandboxArtifact {
   /** Relative path with `/` between its parts; bytes that are no UTF-8 and control characters are written `\xNN`. */
   readonly name: string;
+  /** Its content. */
   readonly bytes: Uint8Array;
 }
 
@@ -190,6 +197,7 @@ export interface NetworkDenial {
   readonly host: string;
   /** 0 where it named none. */
   readonly port: number;
+  /** Why, as data. */
   readonly reason: NetworkDenialReason;
   /** What was denied, why, and what is allowed. */
   readonly message: string;
@@ -209,6 +217,7 @@ export interface SandboxResourceUsage {
 export interface SandboxExecutionResult {
   /** Whether the verdict is `ok`. */
   readonly success: boolean;
+  /** How it ended. A closed set. */
   readonly verdict: SandboxVerdict;
   /** What was printed to standard output; if nothing was, the text of `result` or of the last expression, as a notebook shows it. */
   readonly output: string;
@@ -218,10 +227,13 @@ export interface SandboxExecutionResult {
   readonly valueOmitted?: string;
   /** What went wrong; absent where nothing did. */
   readonly error?: SandboxCodeError;
+  /** Standard output as text (UTF-8), up to `outputLimit`. */
   readonly stdout: string;
+  /** Standard error as text (UTF-8), up to `outputLimit`. */
   readonly stderr: string;
   /** The same as they came, where they are no text. */
   readonly stdoutBytes: Uint8Array;
+  /** Standard error as it came. */
   readonly stderrBytes: Uint8Array;
   /** Whether output was cut off at the limit. */
   readonly truncated: boolean;
@@ -231,13 +243,17 @@ export interface SandboxExecutionResult {
   readonly signal: string | null;
   /** Seconds from the start of the sandbox to the end of the last process in it. */
   readonly executionTime: number;
+  /** What the code used. */
   readonly resourceUsage: SandboxResourceUsage;
+  /** Files that the code left in its working folder. */
   readonly artifacts: readonly SandboxArtifact[];
   /** Artifacts that were left behind, and why: links, sockets and devices, or what exceeds the limits. At most 100. */
   readonly artifactsOmitted: readonly { readonly name: string; readonly reason: string }[];
   /** What the code tried to reach beyond `allowedDomains`, equal ones counted, at most 100; absent where it was given no network at all. */
   readonly networkDenials?: readonly NetworkDenial[];
+  /** What carried the sandbox. */
   readonly backend: SandboxBackendName;
+  /** The language's name, where an alias was given too. */
   readonly language: string;
   /** Whether a sandbox that had been started ahead was used. */
   readonly warm: boolean;
@@ -247,6 +263,7 @@ export interface SandboxExecutionResult {
 
 /** What went wrong in a sandbox. `code` is `CODE_FAILED`, or `SANDBOX_FAILURE` where the sandbox itself failed. */
 export class SandboxCodeError extends OrchestratorError {
+  /** How the run ended. */
   readonly verdict: SandboxVerdict;
   /** The exception's class in its own language (`"ZeroDivisionError"`), or the verdict where there was none. */
   readonly type: string;
@@ -273,7 +290,9 @@ export class SandboxCodeError extends OrchestratorError {
 
 /** A limit that was asked for and that nothing on this host can hold. `code` is `UNSUPPORTED_LIMIT`. No code has run. */
 export class UnsupportedLimitError extends OrchestratorError {
+  /** The limit that cannot be held. */
   readonly limit: LimitName;
+  /** Why not. */
   readonly reason: string;
   /** What to do about it. */
   readonly remedy: string;

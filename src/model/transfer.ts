@@ -19,10 +19,17 @@ interface WithTable {
  * Marks a task's output so that these buffers are moved to the caller, not copied. They are empty here afterwards.
  *
  * @example
+ * // in blur.ts
  * export function blur({ pixels }: { pixels: Uint8Array<ArrayBuffer> }) {
- *   const out = new Uint8Array(pixels.length);
+ *   const out = pixels.map((pixel) => pixel >> 1);
  *   return transfer(out, [out.buffer]);
  * }
+ *
+ * // in the program
+ * import type { blur } from "./blur.js";
+ * await using pool = new WorkerPool({ maxWorkers: 1 });
+ * const work = worker<typeof blur>(new URL("./blur.js", import.meta.url), "blur");
+ * console.log((await pool.run(work, { pixels: new Uint8Array([8, 4]) }))[0]); // prints 4
  *
  * @param value an object that holds the buffers, or one of them.
  * @returns `value` itself.

@@ -23,6 +23,7 @@ export interface ThreadWork<In = never, Out = unknown> extends WorkTypes<In, Out
   readonly kind: "thread";
   /** URL of the module (`file:`), as text. */
   readonly module: string;
+  /** Name of the export. */
   readonly exportName: string;
   /** Buffers among the task's constant inputs that are moved to the worker instead of copied. */
   readonly transfer?: readonly ArrayBuffer[];
@@ -31,7 +32,9 @@ export interface ThreadWork<In = never, Out = unknown> extends WorkTypes<In, Out
 /** An exported function of a module, run in a warm child process. Made by `subprocess()`. */
 export interface ProcessWork<In = never, Out = unknown> extends WorkTypes<In, Out> {
   readonly kind: "process";
+  /** URL of the module (`file:`), as text. */
   readonly module: string;
+  /** Name of the export. */
   readonly exportName: string;
 }
 
@@ -40,13 +43,15 @@ export interface CommandWork<In = never, Out = CommandOutput> extends WorkTypes<
   readonly kind: "command";
   /** Program and arguments, or one line for the shell where `shell` is true. */
   readonly argv: readonly string[];
+  /** What `command()` was told besides. */
   readonly options: CommandOptions;
 }
 
+/** How a command is started, and what its output is. */
 export interface CommandOptions {
   /** Working directory. Default: the process's own. */
   readonly cwd?: string;
-  /** Variables to set. */
+  /** Variables to set. Default: none besides `inheritEnv`. */
   readonly env?: Readonly<Record<string, string>>;
   /** Names of variables of this process that the command sees. Default `PATH`, `HOME`, `LANG`, `TMPDIR`, `TZ`. */
   readonly inheritEnv?: readonly string[];
@@ -56,6 +61,7 @@ export interface CommandOptions {
   readonly shell?: boolean;
   /** Most bytes kept of each of standard output and standard error. More ends the attempt (`onOutputLimit: "fail"`) or is dropped. Default 16 MiB. */
   readonly maxOutput?: Size;
+  /** Whether output beyond `maxOutput` fails the attempt or is dropped. Default `"fail"`. */
   readonly onOutputLimit?: "fail" | "truncate";
   /** Exit codes that are a success. Default `[0]`. */
   readonly successCodes?: readonly number[];
@@ -67,8 +73,11 @@ export interface CommandOptions {
 
 /** What a command gave. */
 export interface CommandOutput {
+  /** 0, or another one of `successCodes`. */
   readonly exitCode: number;
+  /** Standard output as text (UTF-8). */
   readonly stdout: string;
+  /** Standard error as text (UTF-8). */
   readonly stderr: string;
   /** Whether output beyond `maxOutput` was dropped. */
   readonly truncated: boolean;
@@ -77,9 +86,13 @@ export interface CommandOutput {
 /** Source code that nobody trusts, run in a sandbox. Made by `code()`. */
 export interface CodeWork<In = never, Out = unknown> extends WorkTypes<In, Out> {
   readonly kind: "code";
+  /** `"python"`, `"javascript"` or `"bash"`. */
   readonly language: string;
+  /** The code, as it is given to the language's interpreter. */
   readonly source: string;
+  /** How the code is locked in, over what the executor says. Absent where `code()` was told nothing. */
   readonly sandbox?: SandboxConfig;
+  /** What `code()` was told besides. */
   readonly options?: Omit<CodeWorkOptions, "sandbox">;
 }
 
@@ -87,10 +100,13 @@ export interface CodeWork<In = never, Out = unknown> extends WorkTypes<In, Out> 
 export interface CodeWorkOptions {
   /** How the code is locked in, under what the task's own `sandbox` says and over the executor's. Default: as the executor says. */
   readonly sandbox?: SandboxConfig;
-  /** Files to lay into the working folder: relative path to text or bytes. */
+  /** Files to lay into the working folder: relative path to text or bytes. Default: none. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** What the code reads from standard input. Default: nothing, at its end at once. */
   readonly stdin?: string | Uint8Array;
+  /** Variables that the code sees besides the sandbox's own few. Default: none. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Arguments, after the program's name. Default: none. */
   readonly args?: readonly string[];
   /**
    * What the task's output is: the value of `result` or of the last expression, or what was printed where there is no
@@ -116,7 +132,9 @@ export interface DeferredWork<In = never, Out = unknown> extends WorkTypes<In, O
   readonly finish?: (output: unknown, context: ConditionContext) => Out | PromiseLike<Out>;
 }
 
+/** What `deferred()` work turned out to be. */
 export interface ResolvedWork {
+  /** What is carried out. */
   readonly work: DescribedWork;
   /** Inputs besides the task's own. */
   readonly with?: Inputs;

@@ -11,13 +11,17 @@
 
 /** Seconds. All 0 where nothing was recorded. */
 export interface Distribution {
+  /** How many values there were. */
   readonly count: number;
   /** Of all values, exact. */
   readonly sum: number;
+  /** Of all values, exact. */
   readonly mean: number;
   /** Within 0.8 % of the value of that rank, as are the others. */
   readonly p50: number;
+  /** 90 of 100 values are not above it. */
   readonly p90: number;
+  /** 99 of 100 values are not above it. */
   readonly p99: number;
   /** Exact. */
   readonly max: number;

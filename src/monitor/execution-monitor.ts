@@ -10,6 +10,7 @@ import type { ExecutionMetrics, MonitorSnapshot } from "./metrics.js";
 import { readLedger } from "./read-ledger.js";
 import { Subscription } from "./subscription.js";
 
+/** How a monitor counts. */
 export interface ExecutionMonitorOptions {
   /** Lengths of the sliding windows, up to 8, each from 1 second to 1 day. Default 10 seconds, 1 minute and 5 minutes. */
   readonly windows?: readonly Duration[];
@@ -17,10 +18,11 @@ export interface ExecutionMonitorOptions {
   readonly maxNames?: number;
 }
 
+/** How often a subscriber is told. */
 export interface SubscribeOptions {
   /** Between one snapshot and the next; from 10 milliseconds. Default 1 second. */
   readonly interval?: Duration;
-  /** Ends the stream. */
+  /** Ends the stream. Default: none. */
   readonly signal?: AbortSignal;
 }
 
@@ -29,14 +31,14 @@ const defaultWindows: readonly Duration[] = ["10s", "1m", "5m"];
 /**
  * Watches runs.
  *
- * @example
- * const monitor = new ExecutionMonitor();
- * const executor = new ParallelExecutor({ monitor });
- * await executor.executeTasks(tasks);
- * console.log(monitor.getMetrics().executionTime.p99);
- *
  * One monitor may be given to several executors and added to single runs (`run.observe(monitor)`); its figures are those of
  * all of them. Its memory does not grow with the number of tasks, and a task costs it a few additions.
+ *
+ * @example
+ * const monitor = new ExecutionMonitor();
+ * await using executor = new ParallelExecutor({ monitor });
+ * await executor.executeTasks([{ id: "a", run: () => 1 }]);
+ * console.log(monitor.getMetrics().successRate); // prints 1
  */
 export class ExecutionMonitor implements Observer {
   readonly #ledger: Ledger;

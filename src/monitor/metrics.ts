@@ -4,9 +4,11 @@ import type { Distribution } from "./distribution.js";
 
 /** Use of one resource, in its own unit: attempts for `slots`, cores for `cpu`, bytes for `memory`. */
 export interface ResourceUtilization {
+  /** What running attempts hold now. */
   readonly now: number;
   /** Over the time in which runs were in progress, weighted by time. */
   readonly average: number;
+  /** Most that was held at once. */
   readonly peak: number;
   /** What the runs in progress, or the last one, may use at once. */
   readonly limit: number;
@@ -20,6 +22,7 @@ export interface PoolUse {
   readonly busy: number;
   /** Over the time in which runs were in progress, weighted by time. */
   readonly average: number;
+  /** Most workers that were busy at once. */
   readonly peak: number;
   /** Different workers seen, up to 10,000. */
   readonly workers: number;
@@ -68,6 +71,7 @@ export interface TaskMetrics {
   };
 }
 
+/** Figures of one kind of task. */
 export interface NamedTaskMetrics extends TaskMetrics {
   /** `TaskOptions.name`; `"(other)"` for those that came when there were as many names as are kept. */
   readonly name: string;
@@ -79,22 +83,29 @@ export interface WindowMetrics extends TaskMetrics {
   readonly seconds: number;
   /** Time that it covers now: less than its length also where the monitor is younger. */
   readonly covered: number;
+  /** The same figures by kind of task. */
   readonly byName: readonly NamedTaskMetrics[];
 }
 
 /** A run in progress. */
 export interface RunInProgress {
+  /** Id of the run. */
   readonly runId: string;
+  /** Name of the graph. */
   readonly graph: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   /** Tasks so far; of a stream, those that are in it. */
   readonly taskCount: number;
+  /** Tasks that have ended. */
   readonly ended: number;
+  /** Tasks that could start and wait for the limits. */
   readonly ready: number;
+  /** Attempts that hold a slot. */
   readonly running: number;
 }
 
+/** Everything that a monitor counts: figures of all tasks, with resources, workers, runs, kinds of task and windows. */
 export interface ExecutionMetrics extends TaskMetrics {
   /** Mean execution time of the attempts that ended. */
   readonly avgExecutionTime: number;
@@ -108,9 +119,11 @@ export interface ExecutionMetrics extends TaskMetrics {
   readonly running: number;
   /** Seconds in which a run was in progress. */
   readonly activeTime: number;
+  /** Runs in progress. */
   readonly runs: readonly RunInProgress[];
   /** The same figures by kind of task, the most execution time first. */
   readonly byName: readonly NamedTaskMetrics[];
+  /** The same figures over the last while: by default 10 seconds, 1 and 5 minutes. */
   readonly windows: readonly WindowMetrics[];
 }
 
@@ -122,5 +135,6 @@ export interface MonitorSnapshot {
   readonly at: number;
   /** When the first run started, or the monitor was last reset; `null` where neither has happened. */
   readonly since: number | null;
+  /** The figures. */
   readonly metrics: ExecutionMetrics;
 }

@@ -11,6 +11,7 @@ import type { AttemptEndedEvent, RunEvent, RunStartedEvent, TaskEndedEvent } fro
 import type { AttemptTrace, Observer, TracedAttempt } from "../port/observer.js";
 import { loadOpenTelemetryApi, type OpenTelemetryApi } from "./opentelemetry-api.js";
 
+/** Where spans and metrics go, and which. */
 export interface OpenTelemetryOptions {
   /** Default: the one that is registered. */
   readonly tracerProvider?: TracerProvider;
@@ -27,10 +28,11 @@ const mostLinks = 128;
 /**
  * An observer that makes spans and metrics. Names are listed in docs/monitoring.md.
  *
- * @throws OrchestratorError `PACKAGE_NOT_FOUND` where `@opentelemetry/api` is not installed beside this package
- *
  * @example
- * const executor = new ParallelExecutor({ monitor: openTelemetry() });
+ * await using executor = new ParallelExecutor({ monitor: openTelemetry() });
+ * await executor.executeTasks([{ id: "load", run: () => 1 }]);
+ *
+ * @throws OrchestratorError `PACKAGE_NOT_FOUND` where `@opentelemetry/api` is not installed beside this package
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Observer {
   return new OpenTelemetryObserver(options);

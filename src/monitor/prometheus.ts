@@ -16,7 +16,8 @@ export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
  * docs/monitoring.md.
  *
  * @example
- * http.createServer(prometheusHandler(monitor)).listen(9464, "127.0.0.1");
+ * const monitor = new ExecutionMonitor();
+ * const text = prometheusText(monitor);
  */
 export function prometheusText(monitor: ExecutionMonitor): string {
   const metrics = monitor.getMetrics();
@@ -79,7 +80,15 @@ export function prometheusText(monitor: ExecutionMonitor): string {
   return text.toString();
 }
 
-/** Answers GET and HEAD with `prometheusText`, whatever the path; any other method with 405. */
+/**
+ * Answers GET and HEAD with `prometheusText`, whatever the path; any other method with 405.
+ *
+ * @example
+ * import { createServer } from "node:http";
+ * const monitor = new ExecutionMonitor();
+ * const server = createServer(prometheusHandler(monitor)).listen(0, "127.0.0.1");
+ * server.unref();
+ */
 export function prometheusHandler(
   monitor: ExecutionMonitor,
 ): (request: IncomingMessage, response: ServerResponse) => void {

@@ -13,6 +13,7 @@ import type { AttemptEndedEvent, AttemptStartedEvent, RunEvent, RunStartedEvent 
 import type { Observer } from "../port/observer.js";
 import { Tracks } from "./trace-tracks.js";
 
+/** What a trace shows. */
 export interface TraceOptions {
   /** Whether arrows show what waited for what. Default `true`. */
   readonly flows?: boolean;
@@ -27,7 +28,17 @@ interface Running {
   holds: boolean;
 }
 
-/** Writes what it observes to a file. Add it to an executor (`monitor`) or a run (`run.observe`), and `close` it after. */
+/**
+ * Writes what it observes to a file. Add it to an executor (`monitor`) or a run (`run.observe`), and `close` it after.
+ *
+ * @example
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * const trace = new TraceWriter(join(tmpdir(), "example.trace.json"));
+ * await using executor = new ParallelExecutor({ monitor: trace });
+ * await executor.executeTasks([{ id: "load", run: () => 1 }]);
+ * trace.close();
+ */
 export class TraceWriter implements Observer {
   readonly #file: number;
   readonly #flows: boolean;
@@ -46,6 +57,7 @@ export class TraceWriter implements Observer {
     this.#flows = options.flows ?? true;
   }
 
+  /** Writes one event. Executors call it. */
   observe(event: RunEvent): void {
     if (this.#closed) return;
     let run = this.#runs.get(event.runId);
@@ -86,7 +98,16 @@ export class TraceWriter implements Observer {
   }
 }
 
-/** Writes the trace of events that were kept: those of a journal, say. */
+/**
+ * Writes the trace of events that were kept: those of a journal, say.
+ *
+ * @example
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * await using executor = new ParallelExecutor();
+ * await using run = executor.run([{ id: "load", run: () => 1 }]);
+ * await writeTrace(join(tmpdir(), "example-run.trace.json"), run);
+ */
 export async function writeTrace(
   path: string,
   events: Iterable<RunEvent> | AsyncIterable<RunEvent>,

@@ -15,12 +15,22 @@ import { compileTemplate, type Template } from "./template.js";
 
 /**
  * Reads and checks the pipeline file at `file`.
+ *
+ * @example
+ * import { mkdtempSync, writeFileSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * const file = join(mkdtempSync(join(tmpdir(), "pipeline-")), "hello.yaml");
+ * writeFileSync(file, "tasks: { greet: { command: [echo, hello] } }");
+ * console.log(loadPipeline(file).tasks.map(({ id }) => id)); // prints [ 'greet' ]
+ *
  * @throws PipelineError with every problem, each with its line and column
  */
 export function loadPipeline(file: string): Pipeline {
   return parsePipeline(readText(file), { file, directory: dirname(resolve(file)) });
 }
 
+/** What the text of a pipeline file cannot say of itself. */
 export interface ParseOptions {
   /** The name of the file in messages. Default `"pipeline.yaml"`. */
   readonly file?: string;
@@ -30,6 +40,11 @@ export interface ParseOptions {
 
 /**
  * Checks the text of a pipeline file, YAML or JSON.
+ *
+ * @example
+ * const pipeline = parsePipeline("name: hello\ntasks: { greet: { command: [echo, hello] } }");
+ * console.log(pipeline.name); // prints hello
+ *
  * @throws PipelineError with every problem, each with its line and column
  */
 export function parsePipeline(text: string, options: ParseOptions = {}): Pipeline {

@@ -18,9 +18,13 @@ import type { PlacedExpression, Template } from "./template.js";
 
 /** What `ParallelExecutor` is given, and how its results are read as the pipeline's. */
 export interface PipelinePlan {
+  /** Name of the pipeline. */
   readonly name: string;
+  /** The pipeline that it was made of. */
   readonly pipeline: Pipeline;
+  /** Every input with its value. */
   readonly inputs: Readonly<Record<string, unknown>>;
+  /** What an executor is given. */
   readonly graph: TaskGraph;
   /** Without the file's defaults for tasks: those are in the tasks. */
   readonly config: ExecutionConfig;
@@ -28,13 +32,17 @@ export interface PipelinePlan {
   outputs(results: ReadonlyMap<string, ExecutionResult>): PipelineOutputs;
 }
 
+/** What a pipeline gave. */
 export interface PipelineOutputs {
+  /** Outputs by name. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** Outputs that could not be made, by name, with the reason. */
   readonly missing: Readonly<Record<string, string>>;
 }
 
+/** What a run of a pipeline is given. */
 export interface PlanOptions {
-  /** Values of inputs, by name; text is made into an input's type. */
+  /** Values of inputs, by name; text is made into an input's type. Default: the defaults of the file. */
   readonly inputs?: Readonly<Record<string, unknown>>;
   /** Environment that the file's `env` list lets through. Default: this process's. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -44,6 +52,13 @@ export interface PlanOptions {
 
 /**
  * Makes the tasks of one run.
+ *
+ * @example
+ * const pipeline = parsePipeline("inputs: { who: world }\ntasks: { greet: { command: [echo, 'hello ${{ inputs.who }}'] } }");
+ * const plan = planPipeline(pipeline, { inputs: { who: "you" } });
+ * await using executor = new ParallelExecutor(plan.config);
+ * console.log((await executor.executeTasks(plan.graph)).get("greet")?.output); // prints hello you
+ *
  * @throws PipelineError where inputs are missing or wrong, or an expression over them cannot be evaluated
  */
 export function planPipeline(pipeline: Pipeline, options: PlanOptions = {}): PipelinePlan {

@@ -19,7 +19,9 @@ export interface PipelineProblem extends Problem {
 
 /** A pipeline file, or what was given to it, that cannot run; all that is wrong at once in `problems`. `code` is `INVALID_PIPELINE`. */
 export class PipelineError extends OrchestratorError {
+  /** The file as it was named by the caller. */
   readonly file: string;
+  /** Everything that is wrong, each with its line and column. */
   readonly problems: readonly PipelineProblem[];
 
   constructor(file: string, problems: readonly PipelineProblem[]) {

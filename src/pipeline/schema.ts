@@ -270,12 +270,18 @@ export const pipelineSchema = z
 
 /** A pipeline file whose shape is right. */
 export type PipelineDefinition = z.output<typeof pipelineSchema>;
+/** A task of a pipeline file as plain data. */
 export type TaskDefinition = PipelineDefinition["tasks"][string];
 export type HandlerDefinition = NonNullable<TaskDefinition["onFailure"]>;
 export type InputDefinition = z.output<typeof inputDefinition>;
 export type RetryDefinition = NonNullable<TaskDefinition["retry"]>;
 
-/** The published JSON Schema (draft 2020-12), as `pipeline.schema.json` holds it. */
+/**
+ * The published JSON Schema (draft 2020-12), as `pipeline.schema.json` holds it.
+ *
+ * @example
+ * console.log(Object.keys(pipelineJsonSchema()).includes("properties")); // prints true
+ */
 export function pipelineJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(pipelineSchema, { io: "input" }) as Record<string, unknown>;
 }

@@ -37,9 +37,12 @@ export interface CacheLease {
 }
 
 /** What a tier says of itself. */
-export interface StoreStatistics {
+export interface CacheTierStats {
+  /** `"memory"`, `"disk"` or `"redis"`. */
   readonly tier: string;
+  /** How many values are in it. */
   readonly entries: number;
+  /** Bytes that they take. */
   readonly bytes: number;
 }
 
@@ -55,7 +58,7 @@ export interface CacheStore {
   refresh(force: boolean): void | Promise<void>;
   /** The right to compute a key, or `undefined` where another process has it; absent where nobody else shares the tier. */
   lease?(key: string): CacheLease | undefined | Promise<CacheLease | undefined | "unavailable">;
-  statistics(): StoreStatistics | Promise<StoreStatistics>;
+  stats(): CacheTierStats | Promise<CacheTierStats>;
   close(): void | Promise<void>;
 }
 

@@ -77,6 +77,7 @@ export type RerunCause =
 
 /** What a resumed run took over, and what it runs again. */
 export interface ResumeReport {
+  /** Id of the run. */
   readonly runId: string;
   /** The folder of the run. */
   readonly folder: string;

@@ -2,6 +2,7 @@
 import type { AttemptEndedEvent, RunEvent } from "../model/event.js";
 import type { AttemptFacts, ResourceUsage, TaskStatus } from "../model/result.js";
 
+/** Whoever is told of what happens in runs: a monitor, a trace, a progress bar, something of your own. */
 export interface Observer {
   /** Told of every event of every run, in order. Must be quick; what it throws is reported as a warning and the run goes on. */
   observe(event: RunEvent): void;
@@ -18,8 +19,11 @@ export interface Observer {
   trace?(attempt: TracedAttempt): AttemptTrace | undefined;
 }
 
+/** The attempt that a trace is asked for. */
 export interface TracedAttempt {
+  /** Id of the run. */
   readonly runId: string;
+  /** Id of the task. */
   readonly taskId: string;
   /** Kind of task. */
   readonly name: string;
@@ -37,6 +41,7 @@ export interface AttemptTrace {
 
 /** What a tally may ask its run at any time. */
 export interface TalliedRun {
+  /** Id of the run. */
   readonly id: string;
   /** Name of the graph. */
   readonly graph: string;
@@ -65,7 +70,9 @@ export type HeldAmounts = Readonly<Record<string, number>> | undefined;
 export interface AttemptEndDetails {
   /** Whether another attempt follows. */
   readonly retried: boolean;
+  /** How the attempt was served. */
   readonly facts: AttemptFacts | undefined;
+  /** What the attempt used. */
   readonly usage: ResourceUsage | undefined;
 }
 
@@ -77,11 +84,17 @@ export const mostFunctions = 2048;
  * where it started, and the scheduler's columns to read it from. Valid during the call.
  */
 export interface FunctionBatch {
+  /** How many entries there are. */
   readonly count: number;
+  /** Numbers of tasks, inverted where they started. */
   readonly entries: Int32Array;
+  /** By number of task: when it could start, milliseconds since the epoch. */
   readonly readyAt: Float64Array;
+  /** By number of task: when its last attempt started, milliseconds since the epoch. */
   readonly startedAt: Float64Array;
+  /** By number of task: when its last attempt ended, milliseconds since the epoch. */
   readonly endedAt: Float64Array;
+  /** Kind of a task, by its number. */
   kindOf(task: number): number;
 }
 
@@ -103,5 +116,6 @@ export interface RunTally {
   taskEnded(kind: number, status: TaskStatus, queuedTime: number, at: number): void;
   /** Starts and successes of functions that declared nothing, which is what happens most: short for the four above. */
   functions(batch: FunctionBatch): void;
+  /** The run is over; nothing more is told. */
   runEnded(at: number): void;
 }

@@ -72,6 +72,7 @@ export interface AttemptControl {
 
 /** What holds a limit: the kernel's cgroup, the engine's own heap limit, only the admission of tasks, or nothing. */
 export interface LimitEnforcement {
+  /** Which limit. */
   readonly limit: "memory" | "cpu";
   /** `"cgroup-v2"`, `"cgroup-v1"`, `"heap-limit"`, `"rlimit"`, `"admission"` (declared use is counted, not held). */
   readonly by: string;

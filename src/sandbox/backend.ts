@@ -17,11 +17,13 @@ import type { SandboxSession, SessionOptions } from "./session.js";
 
 /** What one backend can do on this host. */
 export interface BackendCapabilities {
+  /** Which one. */
   readonly backend: SandboxBackendName;
   /** Whether a sandbox can be made at all. */
   readonly available: boolean;
   /** Why not, and what to do; absent where it is available. */
   readonly reason?: string;
+  /** What makes it available; absent where it is. */
   readonly remedy?: string;
   /** The strongest wall that it can put up here; absent where it is not available. */
   readonly isolation?: SandboxIsolation;
@@ -31,16 +33,23 @@ export interface BackendCapabilities {
   readonly languages: readonly LanguageCapability[];
 }
 
+/** What holds a limit on this host. */
 export interface LimitCapability extends Enforcement {
+  /** Which limit. */
   readonly limit: LimitName;
   /** How to have it held more strictly; absent where it is `enforced`. */
   readonly remedy?: string;
 }
 
+/** Whether a language can be run here. */
 export interface LanguageCapability {
+  /** Its name. */
   readonly language: string;
+  /** Version of its interpreter; absent where there is none. */
   readonly version?: string;
+  /** Why there is no interpreter. */
   readonly missing?: string;
+  /** How to get one. */
   readonly remedy?: string;
 }
 

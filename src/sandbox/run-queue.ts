@@ -31,7 +31,7 @@ export class RunQueue {
    * Runs `work` when its turn comes.
    *
    * @param signal takes a waiting piece out of the queue; once it runs, the signal is its own business.
-   * @throws OrchestratorError `QUEUE_CLOSED` where the queue is full or closed.
+   * @throws OrchestratorError `QUEUE_FULL` where as many wait as may, `EXECUTOR_CLOSED` after `close`.
    */
   async run<Result>(work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     await this.#turn(signal);
@@ -93,7 +93,7 @@ export class RunQueue {
 
   #fullError(): OrchestratorError {
     const message = `${this.#running} sandboxes run and ${this.#longest} wait, which is the most; wait for one to end or raise maxQueued`;
-    return new OrchestratorError("QUEUE_CLOSED", message);
+    return new OrchestratorError("QUEUE_FULL", message);
   }
 }
 

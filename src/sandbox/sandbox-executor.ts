@@ -15,7 +15,8 @@ import { SandboxManager } from "./sandbox-manager.js";
  *
  * @example
  * await using executor = new SandboxExecutor({ memoryLimit: "512MB", timeLimit: 30 });
- * const result = await executor.executeCode("print(6 * 7)", { language: "python" });
+ * const result = await executor.executeCode("6 * 7", { language: "python" });
+ * console.log(result.verdict, result.value); // prints ok 42
  */
 export class SandboxExecutor implements AsyncDisposable {
   readonly #manager: SandboxManager;
@@ -53,14 +54,28 @@ export class SandboxExecutor implements AsyncDisposable {
   }
 }
 
-/** A `SandboxExecutor` whose sandboxes are processes behind the kernel's own walls. Linux. */
+/**
+ * A `SandboxExecutor` whose sandboxes are processes behind the kernel's own walls. Linux.
+ *
+ * @example
+ * await using executor = new ProcessSandboxExecutor({ timeLimit: "10s" });
+ * const result = await executor.executeCode("console.log(6 * 7)", { language: "javascript" });
+ * console.log(result.backend, result.output.trim()); // prints process 42
+ */
 export class ProcessSandboxExecutor extends SandboxExecutor {
   constructor(config: SandboxConfig = {}) {
     super(onBackend("process", config));
   }
 }
 
-/** A `SandboxExecutor` whose sandboxes are containers of a Docker daemon, or of Podman's compatible one. */
+/**
+ * A `SandboxExecutor` whose sandboxes are containers of a Docker daemon, or of Podman's compatible one.
+ *
+ * @example needs a Docker daemon, with gVisor
+ * await using executor = new DockerSandboxExecutor({ minIsolation: "kernel" });
+ * const result = await executor.executeCode("6 * 7");
+ * console.log(result.value);
+ */
 export class DockerSandboxExecutor extends SandboxExecutor {
   constructor(config: SandboxConfig = {}) {
     super(onBackend("docker", config));
@@ -70,6 +85,11 @@ export class DockerSandboxExecutor extends SandboxExecutor {
 /**
  * A `SandboxExecutor` whose sandboxes are virtual machines of QEMU, each with a kernel of its own. Linux on x86-64; needs an
  * image (`orchestrator images build --vm`), and KVM unless the configuration names software emulation.
+ *
+ * @example needs QEMU and an image
+ * await using executor = new VmSandboxExecutor({ vm: { accelerator: "software" } });
+ * const result = await executor.executeCode("6 * 7");
+ * console.log(result.value);
  */
 export class VmSandboxExecutor extends SandboxExecutor {
   constructor(config: SandboxConfig = {}) {

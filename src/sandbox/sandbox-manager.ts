@@ -16,25 +16,37 @@ import { resolveWarmOptions, type WarmOptions } from "./warm-options.js";
 export interface SandboxManagerOptions {
   /** Pieces of code that run at once, sessions not counted. Default: twice the number of CPUs, at least 4. */
   readonly maxConcurrent?: number;
-  /** Pieces that wait for their turn; one more is refused with `QUEUE_CLOSED`. Default 1,000. */
+  /** Pieces that wait for their turn; one more is refused with `QUEUE_FULL`. Default 1,000. */
   readonly maxQueued?: number;
   /** Sessions at once. Default 16. */
   readonly maxSessions?: number;
-  /** What holds for every piece and session that says nothing else. */
+  /** What holds for every piece and session that says nothing else. Default: the defaults of `SandboxConfig`. */
   readonly defaults?: SandboxConfig;
-  /** How much is kept warm. */
+  /** How much is kept warm. Default: the defaults of `WarmOptions`. */
   readonly warm?: WarmOptions;
 }
 
 /** What `listSessions` tells of each. */
 export interface SessionInfo {
+  /** Id of the session. */
   readonly id: string;
+  /** Name of its language. */
   readonly language: string;
+  /** Whether it waits, runs a piece of code, or has ended. */
   readonly state: SandboxSession["state"];
 }
 
 const optionNames = ["maxConcurrent", "maxQueued", "maxSessions", "defaults", "warm"] as const;
 
+/**
+ * Sandboxes for a program that runs many pieces of code: one at a time each, or sessions that keep their state.
+ *
+ * @example
+ * await using manager = new SandboxManager({ defaults: { memoryLimit: "256MB" } });
+ * await using session = await manager.createSession({ language: "python" });
+ * await session.executeCode("total = 40");
+ * console.log((await session.executeCode("total + 2")).value); // prints 42
+ */
 export class SandboxManager implements AsyncDisposable {
   readonly #chooser: BackendChooser;
   readonly #defaults: SandboxConfig;
@@ -66,7 +78,7 @@ export class SandboxManager implements AsyncDisposable {
    * Runs one piece of code in a sandbox of its own. Resolves with a verdict, whatever the code does.
    *
    * @throws InvalidOptionError, UnsupportedLimitError or OrchestratorError (`PACKAGE_NOT_FOUND`, `SANDBOX_FAILURE`,
-   *   `QUEUE_CLOSED`, `EXECUTOR_CLOSED`) before any code has run.
+   *   `QUEUE_FULL`, `EXECUTOR_CLOSED`) before any code has run.
    */
   async executeCode(
     code: string,
@@ -87,7 +99,7 @@ export class SandboxManager implements AsyncDisposable {
     this.#refuseWhenClosed();
     if (this.#liveSessions().length + this.#opening >= this.#maxSessions) {
       const message = `${this.#maxSessions} sessions are open, which is the most; close one or raise maxSessions`;
-      throw new OrchestratorError("QUEUE_CLOSED", message);
+      throw new OrchestratorError("QUEUE_FULL", message);
     }
     this.#opening++;
     try {
@@ -108,6 +120,7 @@ export class SandboxManager implements AsyncDisposable {
     return session?.state === "ended" ? undefined : session;
   }
 
+  /** The sessions that were opened here and have not ended. */
   listSessions(): readonly SessionInfo[] {
     return this.#liveSessions().map(({ id, language, state }) => ({ id, language, state }));
   }

@@ -10,18 +10,26 @@ export interface SessionOptions extends SandboxConfig {
   readonly idleLimit?: Duration;
 }
 
+/** What a session does now. */
 export type SessionState = "idle" | "running" | "ended";
 
 /** Why a session ended; its later calls reject with an `OrchestratorError` of code `SESSION_ENDED` that says so. */
 export interface SessionEnd {
+  /** Why, as data. */
   readonly reason: "closed" | "idle" | "timeout" | "limit" | "exited" | "failure";
+  /** Why, in words. */
   readonly message: string;
 }
 
+/** A sandbox that keeps its state between pieces of code. Made by `SandboxManager.createSession`. */
 export interface SandboxSession extends AsyncDisposable {
+  /** Unique in its manager. */
   readonly id: string;
+  /** Name of its language. */
   readonly language: string;
+  /** Whether it waits, runs a piece of code, or has ended. */
   readonly state: SessionState;
+  /** Why it ended; `undefined` while it has not. */
   readonly end: SessionEnd | undefined;
   /**
    * Runs one more piece of code; pieces that are given at once run one after the other. The time limit holds for each
@@ -32,6 +40,7 @@ export interface SandboxSession extends AsyncDisposable {
   putFile(name: string, content: string | Uint8Array): Promise<void>;
   /** Reads a file of the working folder; no link is followed. */
   getFile(name: string): Promise<Uint8Array>;
+  /** Files of the working folder, with their sizes in bytes. */
   listFiles(): Promise<readonly { readonly name: string; readonly size: number }[]>;
   /** Ends the session and everything that it started. Idempotent. */
   close(): Promise<void>;

@@ -2,6 +2,7 @@
 import type { Task } from "../model/task.js";
 import type { TaskFunction } from "../model/work.js";
 
+/** What graphs are drawn. */
 export interface RandomTasksOptions {
   /** Tasks, from 0. */
   readonly count: number;
@@ -15,7 +16,14 @@ export interface RandomTasksOptions {
   readonly run: (index: number) => TaskFunction;
 }
 
-/** Tasks `t0`, `t1`, ... without a cycle, in an order in which each comes after its dependencies. */
+/**
+ * Tasks `t0`, `t1`, ... without a cycle, in an order in which each comes after its dependencies.
+ *
+ * @example
+ * const tasks = randomTasks({ count: 1000, random: seededRandom(1), run: (index) => () => index });
+ * await using executor = new ParallelExecutor();
+ * console.log((await executor.executeTasks(tasks)).size); // prints 1000
+ */
 export function randomTasks({ count, meanDependencies = 1.5, reach = count, random, run }: RandomTasksOptions): Task[] {
   return Array.from({ length: count }, (_, index) => {
     const dependsOn = new Set<string>();

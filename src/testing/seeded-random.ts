@@ -1,4 +1,10 @@
-/** Numbers from 0 to 1 that a seed determines: mulberry32 (Tommy Ettinger 2017). Not for secrets. */
+/**
+ * Numbers from 0 to 1 that a seed determines: mulberry32 (Tommy Ettinger 2017). Not for secrets.
+ *
+ * @example
+ * const [first, second] = [seededRandom(7), seededRandom(7)];
+ * console.log(first() === second()); // prints true
+ */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

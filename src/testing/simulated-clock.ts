@@ -1,4 +1,3 @@
-/** A clock that stands still until it is told to go on, so that tests of timeouts and retries take no time and never flake. */
 import type { Clock } from "../port/clock.js";
 
 interface Alarm {
@@ -7,6 +6,16 @@ interface Alarm {
   readonly callback: () => void;
 }
 
+/**
+ * A clock that stands still until it is told to go on, so that tests of timeouts and retries take no time and never flake.
+ *
+ * @example
+ * const clock = new SimulatedClock();
+ * await using executor = new ParallelExecutor({ taskTimeout: "1h" }, { clock });
+ * const run = executor.run([{ id: "stuck", run: () => new Promise(() => {}) }]);
+ * const results = await clock.runUntil(run.results);
+ * console.log(results.get("stuck")?.status, clock.now() / 1000); // prints timed-out 3600
+ */
 export class SimulatedClock implements Clock {
   #now: number;
   #order = 0;
@@ -17,16 +26,19 @@ export class SimulatedClock implements Clock {
     this.#now = startMs;
   }
 
+  /** Milliseconds since the epoch; it moves by `advance` and `runUntil` alone. */
   now(): number {
     return this.#now;
   }
 
+  /** Calls back once, when the clock has been moved on so far. The function that it gives cancels that. */
   schedule(delayMs: number, callback: () => void): () => void {
     const alarm = { at: this.#now + Math.max(0, delayMs), order: this.#order++, callback };
     this.#alarms.add(alarm);
     return () => void this.#alarms.delete(alarm);
   }
 
+  /** Calls back when other work of the event loop has had its turn. */
   yield(callback: () => void): void {
     setImmediate(callback);
   }

@@ -58,7 +58,7 @@ describe("simulate", () => {
 
   test("refuses what could not run", () => {
     expect(() => simulate([task("a", 1, "b")], { workers: 1 })).toThrow(/depends on "b"/);
-    expect(() => simulate([], { workers: 0 })).toThrow(/workers: takes an integer from 1, got 0/);
+    expect(() => simulate([], { workers: 0 })).toThrow(/simulate.workers: takes an integer from 1, got 0/);
   });
 
   test.runIf(present("wfinstances"))(

@@ -44,7 +44,7 @@ describe("use", () => {
     expect(results.get(one).output).toBe("1.0");
     expect(results.get("two")?.error?.message).toBe("5");
     expect(results.get(each).output).toEqual([11, 21]);
-    expect(pool.stats).toMatchObject({ held: 0, idle: 1, acquired: 4 });
+    expect(pool.stats()).toMatchObject({ held: 0, idle: 1, acquired: 4 });
   });
 
   test("makes waiting for a pool queueing: no clock runs, and no slot is taken from others", async () => {
@@ -95,7 +95,7 @@ describe("use", () => {
     const run = executor().run([{ id: "user", use: { number: pool }, run: ({ number }) => number }]);
     clock.schedule(20, () => run.cancel("enough"));
     expect((await clock.runUntil(run.results)).get("user")?.status).toBe("cancelled");
-    expect(pool.stats.waiting).toBe(0);
+    expect(pool.stats().waiting).toBe(0);
     await lease.release();
   });
 
@@ -140,7 +140,7 @@ describe("use", () => {
         {
           id: "user",
           use: { number: pool },
-          run: () => void seen.push(...pool.stats.holders.map(({ holder }) => holder)),
+          run: () => void seen.push(...pool.stats().holders.map(({ holder }) => holder)),
         },
       ]),
     );

@@ -42,7 +42,7 @@ describe.runIf(present("linux", "root"))("a full disk", () => {
     expect(await cache.getOrCompute("new", () => "computed")).toBe("computed");
     expect(await cache.set("large", "x".repeat(100_000))).toBe(true);
     expect(await cache.get("large")).toBeUndefined();
-    expect((await cache.statistics()).trouble["disk write"]).toBeGreaterThan(0);
+    expect((await cache.stats()).trouble["disk write"]).toBeGreaterThan(0);
     await cache.invalidate({ tag: "rows" });
     const next = open();
     for (const each of [cache, next]) expect(await each.get("bad")).toBeUndefined();

@@ -90,3 +90,13 @@ describe("texts", () => {
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
 });
+
+describe("licences", () => {
+  it("are listed, agreed to, and in a bill of materials (npm run build:licences)", () => {
+    const { stdout, stderr, status } = spawnSync("node", ["scripts/build-licences.mjs", "--check"], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    expect({ stdout, stderr, status }).toEqual({ stdout: "", stderr: "", status: 0 });
+  });
+});

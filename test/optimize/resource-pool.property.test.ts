@@ -117,8 +117,8 @@ it("never has more than max, forgets nobody, and destroys everything in the end"
       await clock.runUntil(closing ?? pool.close());
       expect(mostPlaces).toBeLessThanOrEqual(max);
       expect([...alive]).toEqual([]);
-      expect(pool.stats).toMatchObject({ size: 0, idle: 0, held: 0, waiting: 0, holders: [] });
-      expect(pool.stats.created).toBe(pool.stats.destroyed);
+      expect(pool.stats()).toMatchObject({ size: 0, idle: 0, held: 0, waiting: 0, holders: [] });
+      expect(pool.stats().created).toBe(pool.stats().destroyed);
     }),
     { numRuns: 150 },
   );

@@ -67,7 +67,7 @@ describe("ResourcePool", () => {
     await Promise.all(leases.map((lease) => lease.release()));
     for (const key of ["b", "a", "c", "b"])
       expect(await pool.use((thing) => thing, { affinity: key })).toBe(of.get(key));
-    expect(pool.stats.affinityHits).toBe(4);
+    expect(pool.stats().affinityHits).toBe(4);
     // A key that nobody served gets the one that was left longest ago, and another's key never waits for its own.
     expect(await pool.use((thing) => thing, { affinity: "d" })).toBe(of.get("a"));
   });
@@ -118,7 +118,7 @@ describe("ResourcePool", () => {
     await clock.advance(5000);
     expect(await pool.use((thing) => thing)).toBe(3);
     expect(story).toEqual(["make 1", "end 1", "make 2", "end 2", "make 3"]);
-    expect(pool.stats.failedChecks).toBe(2);
+    expect(pool.stats().failedChecks).toBe(2);
   });
 
   test("ends what is idle for too long but for min, what is too old, and what was used too often", async () => {
@@ -127,14 +127,14 @@ describe("ResourcePool", () => {
     const leases = await Promise.all([pool.acquire(), pool.acquire()]);
     await Promise.all(leases.map((lease) => lease.release()));
     await clock.advance(1500);
-    expect(pool.stats).toMatchObject({ size: 1, idle: 1 });
+    expect(pool.stats()).toMatchObject({ size: 1, idle: 1 });
     const kept = await pool.acquire();
     await kept.release();
     await clock.advance(0);
     expect(story).toContain(`end ${kept.resource}`);
-    expect(pool.stats).toMatchObject({ size: 1, created: 3 });
+    expect(pool.stats()).toMatchObject({ size: 1, created: 3 });
     await clock.advance(10_000);
-    expect(pool.stats).toMatchObject({ size: 1, created: 4, destroyed: 3 });
+    expect(pool.stats()).toMatchObject({ size: 1, created: 4, destroyed: 3 });
   });
 
   test("tells a waiter why no resource could be made, and leaves what comes too late to nobody", async () => {
@@ -153,7 +153,7 @@ describe("ResourcePool", () => {
       code: "RESOURCE_FAILED",
       message: 'pool "things" could not make a resource: create took longer than 1s (createTimeout)',
     });
-    expect(pool.stats).toMatchObject({ size: 0, failedCreates: 1 });
+    expect(pool.stats()).toMatchObject({ size: 0, failedCreates: 1 });
     await clock.advance(3000);
     expect(story).toEqual(["made too late, aborted", "end 7"]);
   });
@@ -171,7 +171,7 @@ describe("ResourcePool", () => {
     expect(attempts).toBe(1);
     await clock.advance(6500);
     expect(attempts).toBe(4);
-    expect(pool.stats).toMatchObject({ idle: 1, failedCreates: 3 });
+    expect(pool.stats()).toMatchObject({ idle: 1, failedCreates: 3 });
     expect(warnings.map(({ kind }) => kind)).toEqual(["create-failed", "create-failed", "create-failed"]);
   });
 
@@ -184,7 +184,7 @@ describe("ResourcePool", () => {
     await expect(pool.acquire()).rejects.toMatchObject({ code: "QUEUE_CLOSED" });
     await returned.release();
     await clock.advance(4000);
-    expect(pool.stats.size).toBe(1);
+    expect(pool.stats().size).toBe(1);
     await clock.runUntil(closed);
     expect(story).toEqual(["make 1", "make 2", "end 1", "end 2"]);
     expect(warnings).toMatchObject([{ kind: "not-returned", holder: "task hung", heldFor: 5 }]);

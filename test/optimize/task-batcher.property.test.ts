@@ -69,7 +69,7 @@ it("serves each item exactly once, in order, within its bounds", async () => {
         });
       });
       await clock.advance(at + 10_000);
-      const inTime = { ...batcher.metrics };
+      const inTime = { ...batcher.stats() };
       await batcher.close();
 
       const firstCalls = new Map<number, Call>();

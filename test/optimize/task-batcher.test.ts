@@ -65,14 +65,14 @@ describe("TaskBatcher", () => {
         if (items.includes(5)) throw new Error("cannot digest 5");
         return items.map(String);
       },
-      { batchSize: 8, bisect: true },
+      { batchSize: 8, bisect: true, maxWait: "1m" },
     );
     const results = await Promise.allSettled([1, 2, 3, 4, 5, 6, 7, 8].map((item) => batcher.run(item)));
     expect(results.map(({ status }) => status)).toEqual(
       [1, 2, 3, 4, 5, 6, 7, 8].map((item) => (item === 5 ? "rejected" : "fulfilled")),
     );
     expect(calls).toBe(7);
-    expect(batcher.metrics).toMatchObject({ calls: 7, bisections: 3, items: 8, failedItems: 1 });
+    expect(batcher.stats()).toMatchObject({ calls: 7, bisections: 3, items: 8, failedItems: 1 });
   });
 
   test("drops an item that was given up, and aborts a call that is for nobody any more", async () => {
@@ -84,7 +84,7 @@ describe("TaskBatcher", () => {
     const third = batcher.run(3, { signal: three!.signal });
     three!.abort(new Error("not needed"));
     await expect(third).rejects.toThrow("not needed");
-    expect(batcher.metrics.waiting).toBe(0);
+    expect(batcher.stats().waiting).toBe(0);
     one!.abort(new Error("given up"));
     await expect(first).rejects.toThrow("given up");
     expect(calls[0]!.signal.aborted).toBe(false);
@@ -128,7 +128,7 @@ describe("TaskBatcher", () => {
     expect(calls).toHaveLength(0);
     await clock.advance(10);
     expect(calls.map(({ items }) => items)).toEqual([[1, 2]]);
-    expect(batcher.metrics).toMatchObject({ longestWait: 0.03, averageWait: 0.02, averageSize: 2 });
+    expect(batcher.stats()).toMatchObject({ longestWait: 0.03, averageWait: 0.02, averageSize: 2 });
   });
 
   test("serves together what comes when this process was held up for longer than maxWait", async () => {

@@ -46,7 +46,7 @@ afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 describe("the tarball", () => {
   it("holds the build and the texts for its readers, and nothing else", () => {
-    const wanted = /^(package\.json|pipeline\.schema\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+)$/;
+    const wanted = /^(package\.json|pipeline\.schema\.json|sbom\.cdx\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+)$/;
     expect(packedFiles.filter((path) => !wanted.test(path))).toEqual([]);
     for (const path of ["package.json", "README.md", "LICENSE", "CHANGELOG.md"]) expect(packedFiles).toContain(path);
     expect(packedFiles.filter((path) => /(?<!\.d)\.[cm]?ts$|tsbuildinfo|\.map$|\.test\./.test(path))).toEqual([]);

@@ -40,7 +40,7 @@ test("a full queue refuses, and goes on when there is room again", async () => {
   const log: string[] = [];
   const first = held(queue, "first", log);
   const second = held(queue, "second", log);
-  await expect(held(queue, "third", log).done).rejects.toMatchObject({ code: "QUEUE_CLOSED" });
+  await expect(held(queue, "third", log).done).rejects.toMatchObject({ code: "QUEUE_FULL" });
   first.release();
   await first.done;
   const fourth = held(queue, "fourth", log);

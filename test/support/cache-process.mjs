@@ -36,7 +36,7 @@ const modes = {
       if (round % 3 === 0) await cache.set(key, { key, length, text: "x".repeat(length) });
       if (round % 100 === 0) await cache.invalidate({ key });
     }
-    console.log(JSON.stringify({ wrong, trouble: (await cache.statistics()).trouble }));
+    console.log(JSON.stringify({ wrong, trouble: (await cache.stats()).trouble }));
   },
 };
 console.log("ready");

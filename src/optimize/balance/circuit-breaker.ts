@@ -10,6 +10,7 @@
 import type { Checker } from "../../model/check.js";
 import type { Duration } from "../../model/units.js";
 
+/** When an endpoint that fails is left alone, and for how long. */
 export interface CircuitBreakerOptions {
   /** Failures in a row that open the circuit; from 1. Default 5. */
   readonly failures?: number;
@@ -28,6 +29,7 @@ export interface BreakerLimits {
   readonly successes: number;
 }
 
+/** Whether an endpoint is called (`"closed"`), left alone (`"open"`), or tried with one call (`"half-open"`). */
 export type CircuitState = "closed" | "open" | "half-open";
 
 const optionNames = ["failures", "openFor", "maxOpenFor", "successes"] as const;

@@ -19,25 +19,29 @@ import { type BalanceStrategy, balanceStrategies, type Candidate, type Choose, m
 export interface Endpoint<Target> {
   /** Unique in its balancer; what sticky keys are bound to. */
   readonly id: string;
+  /** What the call is given: a URL, a client, a connection. */
   readonly target: Target;
   /** Share of calls, where the strategy goes by weight, and of sticky keys; above 0. Default 1. */
   readonly weight?: number;
 }
 
+/** What calls are spread over, and how. */
 export interface LoadBalancerOptions<Target> {
+  /** What can be called at first; `add` and `remove` change it. Default: none. */
   readonly endpoints?: readonly Endpoint<Target>[];
   /** Default `"two-choices"`. A call with a `stickyKey` goes by that instead. */
   readonly strategy?: BalanceStrategy;
-  /** When an endpoint is not called for a while. `false` never. */
+  /** When an endpoint is not called for a while. `false` never. Default: the defaults of `CircuitBreakerOptions`. */
   readonly circuitBreaker?: CircuitBreakerOptions | false;
   /** Whether an error says something about the endpoint. Default: every one does, but those of an aborted `signal`. */
   readonly isFailure?: (error: Error) => boolean;
 }
 
+/** How one call is made. */
 export interface BalancedRunOptions {
-  /** Aborts the call's own signal; no other endpoint is tried after that. */
+  /** Aborts the call's own signal; no other endpoint is tried after that. Default: none. */
   readonly signal?: AbortSignal;
-  /** Calls of the same key go to the same endpoint, as long as it can be called. */
+  /** Calls of the same key go to the same endpoint, as long as it can be called. Default: the strategy decides. */
   readonly stickyKey?: string;
   /** How many other endpoints are tried after a failure, one after the other. Only for what may be done twice. Default 0. */
   readonly retries?: number;
@@ -45,19 +49,27 @@ export interface BalancedRunOptions {
 
 /** What a call is told beside its target. */
 export interface BalancedCall {
+  /** Id of the endpoint that is called. */
   readonly endpointId: string;
   /** 1 for the first endpoint. */
   readonly attempt: number;
+  /** Aborted when the caller's `signal` is. */
   readonly signal: AbortSignal;
 }
 
 /** An endpoint as it stands. */
 export interface EndpointStatus {
+  /** Id of the endpoint. */
   readonly id: string;
+  /** Its share, as it was given. */
   readonly weight: number;
+  /** Whether it is called. */
   readonly circuit: CircuitState;
+  /** Calls that go on now. */
   readonly inFlight: number;
+  /** Calls that ended. */
   readonly calls: number;
+  /** Of those, the ones that failed. */
   readonly failures: number;
   /** Seconds, an average that forgets the past; `undefined` before the first answer. */
   readonly latency: number | undefined;
@@ -79,11 +91,9 @@ const neverAborted = new AbortController().signal;
  * Spreads calls over endpoints.
  *
  * @example
- * const models = new LoadBalancer({
- *   strategy: "latency",
- *   endpoints: urls.map((url) => ({ id: url, target: url })),
- * });
- * const answer = await models.run((url, { signal }) => fetch(url, { signal }), { retries: 1, signal });
+ * const hosts = ["a.example", "b.example"];
+ * const balancer = new LoadBalancer({ strategy: "latency", endpoints: hosts.map((host) => ({ id: host, target: host })) });
+ * const answer = await balancer.run(async (host) => `asked ${host}`, { retries: 1, stickyKey: "user 1" });
  */
 export class LoadBalancer<Target> {
   readonly #members = new Map<string, Member<Target>>();
@@ -130,6 +140,7 @@ export class LoadBalancer<Target> {
     return this.#members.delete(id);
   }
 
+  /** The endpoints as they stand. */
   get endpoints(): readonly EndpointStatus[] {
     const now = this.#clock.now();
     return Array.from(this.#members.values(), ({ id, weight, breaker, inFlight, calls, failures, latency }) => ({

@@ -14,6 +14,7 @@ import { realClock } from "../world.js";
 import type { Answer } from "./answers.js";
 import { type BatchItem, Gatherer } from "./gatherer.js";
 
+/** How a batcher is set up. */
 export interface TaskBatcherOptions extends BatchOptions {
   /** For people: the key of its context and messages. Default `"batch"`. */
   readonly key?: string;
@@ -21,21 +22,23 @@ export interface TaskBatcherOptions extends BatchOptions {
   readonly maxWaiting?: number;
 }
 
+/** How one item is served. */
 export interface BatchItemOptions {
   /** Higher is called first. Default 0. */
   readonly priority?: number;
-  /** Gives the item up: it leaves the line, or its result is dropped. `AbortSignal.timeout(ms)` limits the time of an item. */
+  /** Gives the item up: it leaves the line, or its result is dropped. `AbortSignal.timeout(ms)` limits the time of an item. Default: none. */
   readonly signal?: AbortSignal;
 }
 
 /** What a batcher has done so far. */
-export interface BatcherMetrics {
+export interface BatcherStats {
   /** Items that wait for a call now. */
   readonly waiting: number;
   /** Calls that go on now. */
   readonly inFlight: number;
   /** Items that ended with a value or an error. */
   readonly items: number;
+  /** Items that ended with an error. */
   readonly failedItems: number;
   /** Items that were given up before their end. */
   readonly droppedItems: number;
@@ -47,6 +50,7 @@ export interface BatcherMetrics {
   readonly averageSize: number;
   /** Seconds that items waited for their first call, on average and at most. */
   readonly averageWait: number;
+  /** The longest of them, in seconds. */
   readonly longestWait: number;
 }
 
@@ -55,11 +59,12 @@ const optionNames = [...batchOptionNames, "key", "maxWaiting"] as const;
 /**
  * Gathers items and hands many at once to a handler.
  *
- * @example
- * await using users = new TaskBatcher((ids: readonly number[]) => database.usersById(ids), { batchSize: 100 });
- * const [ann, bob] = await Promise.all([users.run(1), users.run(2)]); // one call
- *
  * Nothing is remembered: the same item given twice is served twice. (`TaskCache` remembers.)
+ *
+ * @example
+ * await using users = new TaskBatcher((ids: readonly number[]) => ids.map((id) => `user ${id}`), { batchSize: 100 });
+ * console.log(await Promise.all([users.run(1), users.run(2)])); // prints [ 'user 1', 'user 2' ]
+ * console.log(users.stats().calls); // prints 1
  */
 export class TaskBatcher<Item, Entry> implements AsyncDisposable {
   readonly #gatherer: Gatherer<Item>;
@@ -113,7 +118,8 @@ export class TaskBatcher<Item, Entry> implements AsyncDisposable {
     this.#gatherer.flush();
   }
 
-  get metrics(): BatcherMetrics {
+  /** What it has done so far. */
+  stats(): BatcherStats {
     const { counts, waiting, inFlight } = this.#gatherer;
     const { items, failedItems, droppedItems, calls, bisections } = counts;
     return {

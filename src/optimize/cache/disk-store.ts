@@ -18,9 +18,9 @@ import type {
   CacheLease,
   CacheRecord,
   CacheStore,
+  CacheTierStats,
   CacheTrouble,
   InvalidationMark,
-  StoreStatistics,
 } from "../../port/cache-store.js";
 import type { CacheClock } from "./cache-clock.js";
 import { compactPacks } from "./compaction.js";
@@ -144,7 +144,7 @@ export class DiskStore implements CacheStore {
     return this.#leases.take(key);
   }
 
-  statistics(): StoreStatistics {
+  stats(): CacheTierStats {
     return { tier: this.tier, entries: this.#places.size, bytes: this.#packBytes() };
   }
 

@@ -2,7 +2,9 @@
 
 /** What the cache made of a task the last time that it was asked. */
 export interface CacheExplanation {
+  /** Id of the task. */
   readonly taskId: string;
+  /** What the cache did. */
   readonly outcome: "hit" | "stale" | "joined" | "miss" | "unkeyable";
   /** In words: why it was that. */
   readonly reason: string;

@@ -1,6 +1,6 @@
 /** The tier in this process: encoded values, so that nobody can change what another is given, bounded by their bytes. */
 import { LRUCache } from "lru-cache";
-import type { CacheRecord, CacheStore, StoreStatistics } from "../../port/cache-store.js";
+import type { CacheRecord, CacheStore, CacheTierStats } from "../../port/cache-store.js";
 
 /** What an entry takes besides its value and its key, about. */
 const overheadBytes = 250;
@@ -36,7 +36,7 @@ export class MemoryStore implements CacheStore {
     // Nobody else writes here.
   }
 
-  statistics(): StoreStatistics {
+  stats(): CacheTierStats {
     return { tier: this.tier, entries: this.#entries.size, bytes: this.#entries.calculatedSize };
   }
 

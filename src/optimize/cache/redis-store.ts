@@ -16,9 +16,9 @@ import type {
   CacheLease,
   CacheRecord,
   CacheStore,
+  CacheTierStats,
   CacheTrouble,
   InvalidationMark,
-  StoreStatistics,
 } from "../../port/cache-store.js";
 import type { CacheClock } from "./cache-clock.js";
 import type { Invalidations } from "./invalidations.js";
@@ -136,7 +136,7 @@ export class RedisStore implements CacheStore {
     });
   }
 
-  statistics(): Promise<StoreStatistics> {
+  stats(): Promise<CacheTierStats> {
     const none = { tier: this.tier, entries: 0, bytes: 0 };
     return this.#ask("read", none, async (redis) => {
       let entries = 0;

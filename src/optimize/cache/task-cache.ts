@@ -8,7 +8,7 @@ import { asError, type ErrorData, fromErrorData, toErrorData } from "../../model
 import type { FailureReason } from "../../model/result.js";
 import type { Duration } from "../../model/units.js";
 import { parseDurationMs } from "../../model/units.js";
-import type { CacheRecord, InvalidationMark, ServingCache, StoreStatistics } from "../../port/cache-store.js";
+import type { CacheRecord, CacheTierStats, InvalidationMark, ServingCache } from "../../port/cache-store.js";
 import { decodeValue, encodeValue, Unstorable } from "./codec.js";
 import { type CacheExplanation, Explanations, type KnownKey } from "./explanations.js";
 import { type ExecutionEnd, type FlightMember, Flights } from "./flights.js";
@@ -22,12 +22,13 @@ export interface CacheEntryOptions {
   readonly staleWhileRevalidate?: Duration;
   /** How long a failure is kept. Default: the cache's. */
   readonly failures?: Duration;
-  /** Names by which the entry can be invalidated, besides its key and task. */
+  /** Names by which the entry can be invalidated, besides its key and task. Default: none. */
   readonly tags?: readonly string[];
   /** Name of the task that it is of. Default `""`. */
   readonly task?: string;
 }
 
+/** How a value is computed and kept. */
 export interface ComputeOptions extends CacheEntryOptions {
   /** Leaves: the computation goes on for others that wait for it, and is aborted where there are none. */
   readonly signal?: AbortSignal;
@@ -43,17 +44,23 @@ export interface CacheHit<Value = unknown> {
 
 /** What is invalidated: exactly one of these. */
 export interface InvalidationTarget {
+  /** One key. */
   readonly key?: string;
   /** Name of a task. */
   readonly task?: string;
+  /** All values that were kept with this tag. */
   readonly tag?: string;
 }
 
-export interface CacheStatistics {
+/** What a cache has done so far, and what is in it. */
+export interface CacheStats {
   /** Lookups of this cache object: values given, given past their time, computed by another caller, and computed. */
   readonly hits: number;
+  /** Values that were given past their time. */
   readonly staleHits: number;
+  /** Values that another caller computed meanwhile. */
   readonly joined: number;
+  /** Values that had to be computed. */
   readonly misses: number;
   /** Attempts that had no key. */
   readonly unkeyable: number;
@@ -61,7 +68,8 @@ export interface CacheStatistics {
   readonly unstorable: number;
   /** What went wrong in tiers, by tier and kind: `{ "disk corrupt": 1 }`. */
   readonly trouble: Readonly<Record<string, number>>;
-  readonly tiers: readonly StoreStatistics[];
+  /** What each tier holds. */
+  readonly tiers: readonly CacheTierStats[];
 }
 
 /** @internal Lifetimes of an entry in milliseconds. */
@@ -78,13 +86,17 @@ type Outcome = "hits" | "staleHits" | "joined" | "misses" | "unkeyable" | "unsto
 /**
  * A cache of results.
  *
- * @example
- * await using cache = new TaskCache({ directory: ".cache", ttl: "1h" });
- * await using executor = new ParallelExecutor({ cache });
- *
  * A cache may serve any number of executors. What goes wrong in a tier is a miss and a warning, never an error.
+ *
+ * @example
+ * await using cache = new TaskCache({ ttl: "1h" });
+ * let asked = 0;
+ * const price = () => cache.getOrCompute(cacheKeyOf(["price", "tea"]), () => ++asked, { tags: ["prices"] });
+ * await Promise.all([price(), price()]);
+ * console.log(await price()); // prints 1
  */
 export class TaskCache implements ServingCache, AsyncDisposable {
+  /** What executors know a cache by. */
   readonly servesAttempts = true;
   /** @internal */
   readonly options: ResolvedCacheOptions;
@@ -175,8 +187,9 @@ export class TaskCache implements ServingCache, AsyncDisposable {
     this.tiers.compact();
   }
 
-  async statistics(): Promise<CacheStatistics> {
-    return { ...this.#counts, trouble: this.tiers.trouble.counts, tiers: await this.tiers.statistics() };
+  /** What it has done so far, and what is in it. */
+  async stats(): Promise<CacheStats> {
+    return { ...this.#counts, trouble: this.tiers.trouble.counts, tiers: await this.tiers.stats() };
   }
 
   /** Gives back memory, files and connections, when what is being computed has ended. Idempotent. */

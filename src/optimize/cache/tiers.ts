@@ -1,7 +1,7 @@
 /** The tiers of a cache as one: the nearest that has a key answers, and what a farther one had is kept nearer. */
 
 import type { ResolvedCacheOptions } from "../../core/cache-settings.js";
-import type { CacheLease, CacheRecord, CacheStore, InvalidationMark, StoreStatistics } from "../../port/cache-store.js";
+import type { CacheLease, CacheRecord, CacheStore, CacheTierStats, InvalidationMark } from "../../port/cache-store.js";
 import { CacheClock } from "./cache-clock.js";
 import { DiskStore } from "./disk-store.js";
 import { Invalidations } from "./invalidations.js";
@@ -102,8 +102,8 @@ export class Tiers {
     }
   }
 
-  async statistics(): Promise<StoreStatistics[]> {
-    return Promise.all(this.#all.map((store) => store.statistics()));
+  async stats(): Promise<CacheTierStats[]> {
+    return Promise.all(this.#all.map((store) => store.stats()));
   }
 
   compact(): void {

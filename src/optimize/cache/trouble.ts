@@ -12,7 +12,7 @@ export class TroubleLog implements CacheTrouble {
     process.emitWarning(`the ${tier} tier of the cache: ${words[kind] ?? kind}: ${message}; tasks run instead`, {
       type: "CacheWarning",
       code: `CACHE_${kind.toUpperCase()}`,
-      detail: "This is told once; TaskCache.statistics() counts the rest.",
+      detail: "This is told once; TaskCache.stats() counts the rest.",
     });
   }
 

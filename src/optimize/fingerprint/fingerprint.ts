@@ -47,7 +47,14 @@ export function digestsOf({ version, work, inputs, files }: KeyParts): Record<st
   return digests;
 }
 
-/** A key of any value with a canonical text, such as `["prices", { date, region }]`: 43 characters. @throws OrchestratorError `NOT_KEYABLE` */
+/**
+ * A key of any value with a canonical text, such as `["prices", { date, region }]`: 43 characters.
+ *
+ * @example
+ * console.log(cacheKeyOf({ day: 1, of: "May" }) === cacheKeyOf({ of: "May", day: 1 })); // prints true
+ *
+ * @throws OrchestratorError `NOT_KEYABLE`
+ */
 export function cacheKeyOf(value: unknown): string {
   const hash = createHash("sha256");
   writeCanonical(value, (piece) => hash.update(piece, "utf16le"));

@@ -2,6 +2,7 @@
 import { Checker } from "../../model/check.js";
 import type { Duration } from "../../model/units.js";
 
+/** How resources are made, checked and ended, and how many there are. */
 export interface ResourcePoolOptions<Resource> {
   /** For people. Default `"pool"`. */
   readonly name?: string;
@@ -41,7 +42,9 @@ export interface ResourcePoolOptions<Resource> {
 
 /** Something that whoever keeps the pool should know. */
 export interface PoolWarning {
+  /** What it is about. */
   readonly kind: "held-too-long" | "create-failed" | "destroy-failed" | "not-returned";
+  /** What happened, in words. */
   readonly message: string;
   /** Who holds the resource, where somebody does. */
   readonly holder?: string;
@@ -49,6 +52,7 @@ export interface PoolWarning {
   readonly heldFor?: number;
   /** Where it was acquired. */
   readonly stack?: string;
+  /** What was thrown, where something was. */
   readonly error?: Error;
 }
 

@@ -12,7 +12,7 @@
  */
 import { asError, OrchestratorError } from "../../model/error.js";
 import type { AcquireOptions, Lease, ResourceSource } from "../../model/pool.js";
-import { formatDurationMs } from "../../model/units.js";
+import { type Duration, formatDurationMs, parseDurationMs } from "../../model/units.js";
 import type { Clock, World } from "../../port/clock.js";
 import { WaitLine } from "../wait-line.js";
 import { realClock, upkeepClock } from "../world.js";
@@ -24,16 +24,23 @@ import { ResourceMaker } from "./resource-maker.js";
 
 /** What a pool holds and has done. */
 export interface PoolStats {
+  /** Name of the pool. */
   readonly name: string;
   /** Resources that exist, those that are being made or destroyed included. */
   readonly size: number;
+  /** Resources that nobody holds. */
   readonly idle: number;
+  /** Resources that are lent out. */
   readonly held: number;
   /** Acquirers that wait. */
   readonly waiting: number;
+  /** Resources that were made so far. */
   readonly created: number;
+  /** Resources that were ended so far. */
   readonly destroyed: number;
+  /** Times that making one failed. */
   readonly failedCreates: number;
+  /** Times that one was found to be broken. */
   readonly failedChecks: number;
   /** Leases so far. */
   readonly acquired: number;
@@ -60,16 +67,14 @@ const firstRefillMs = 1000;
 const longestRefillMs = 60_000;
 
 /**
- * Keeps what is expensive to make (a model, a browser, a connection), and lends it out.
+ * Keeps what is expensive to make (a model, a browser, a connection), and lends it out. A task takes one with `use: { model: models }`.
  *
  * @example
- * await using browsers = new ResourcePool({ name: "browsers", max: 4, create: () => launch(), destroy: (b) => b.close() });
- * await using lease = await browsers.acquire({ holder: "screenshot" });
- * await lease.resource.open(url);
- *
- * A task takes one by itself with the option `use: { browser: browsers }`.
+ * await using models = new ResourcePool({ name: "models", max: 4, create: () => ({ ask: (text: string) => text.length }) });
+ * console.log(await models.use((model) => model.ask("tea"), { holder: "example" })); // prints 3
  */
 export class ResourcePool<Resource> implements ResourceSource<Resource>, AsyncDisposable {
+  /** For people. */
   readonly name: string;
   /** Most resources at once. */
   readonly max: number;
@@ -158,7 +163,8 @@ export class ResourcePool<Resource> implements ResourceSource<Resource>, AsyncDi
     }
   }
 
-  get stats(): PoolStats {
+  /** What it holds and has done. */
+  stats(): PoolStats {
     return {
       name: this.name,
       size: this.#places.size,
@@ -172,11 +178,10 @@ export class ResourcePool<Resource> implements ResourceSource<Resource>, AsyncDi
 
   /**
    * Refuses whoever waits or comes, destroys what is idle, waits for what is held to come back, and destroys that too.
-   * What has not come back after `grace` (default 30 s) is destroyed all the same, with a warning that names its holder.
-   * Idempotent.
+   * What has not come back after `grace` (default 30 s) is destroyed all the same, with a warning that names its holder. Idempotent.
    */
-  close({ grace = 30 }: { readonly grace?: number } = {}): Promise<void> {
-    this.#closed ??= this.#close(grace * 1000);
+  close({ grace = 30 }: { readonly grace?: Duration } = {}): Promise<void> {
+    this.#closed ??= this.#close(parseDurationMs(grace));
     return this.#closed;
   }
 

@@ -2,13 +2,19 @@
 
 /** How Redis (or Valkey) is reached: fields of ioredis that are plain data. */
 export interface RedisConnection {
+  /** Default `"127.0.0.1"`. */
   readonly host?: string;
+  /** Default 6379. */
   readonly port?: number;
+  /** Default: none. */
   readonly username?: string;
+  /** Default: none. */
   readonly password?: string;
+  /** Number of the database. Default 0. */
   readonly db?: number;
   /** As `node:tls` takes them: `{ ca, cert, key, servername }`; `{}` for TLS with the system's certificates. */
   readonly tls?: Readonly<Record<string, unknown>>;
+  /** Sentinels to ask for the master, instead of `host` and `port`. Default: none. */
   readonly sentinels?: readonly { readonly host: string; readonly port: number }[];
   /** Name of the master that the sentinels watch. */
   readonly name?: string;

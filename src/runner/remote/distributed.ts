@@ -7,6 +7,7 @@ import type { CoordinatorCounts } from "./coordinator/parts.js";
 import type { ModuleOption } from "./modules.js";
 import { type ClusterOptions, checkClusterOptions, clusterOptionNames } from "./options.js";
 
+/** How an executor sends work to other machines. */
 export interface DistributedOptions extends ClusterOptions {
   /** Attempts that are in Redis at one time, at most: the rest waits in this process. From 1 to 1,000,000. Default 2,000. */
   readonly window?: number;
@@ -16,14 +17,16 @@ export interface DistributedOptions extends ClusterOptions {
   readonly kinds?: readonly DescribedWork["kind"][];
   /** Custom resources that are only counted here, such as calls to a service; workers need not have them. Default none. */
   readonly localResources?: readonly string[];
-  /** Names and versions of modules, where the name of the file and its digest will not do. */
+  /** Names and versions of modules, where the name of the file and its digest will not do. Default: none. */
   readonly modules?: readonly ModuleOption[];
-  /** BullMQ's priority of what this executor sends: 1 first, 2,097,152 last; without one it comes before all of those. */
+  /** BullMQ's priority of what this executor sends: 1 first, 2,097,152 last; without one it comes before all of those. Default: none. */
   readonly priority?: number;
 }
 
+/** What was sent, lost, sent again, fenced off, taken over and refused. */
 export type DistributedStats = Readonly<CoordinatorCounts>;
 
+/** What `distributed()` gives: for `ExecutionConfig.backend`. */
 export interface DistributedBackend extends Backend {
   /** What was sent, lost, fenced off and taken over, by all executors that use this backend. */
   stats(): DistributedStats;
@@ -44,8 +47,9 @@ const optionNames = [
  * Has `worker()`, `subprocess()`, `command()` and `code()` tasks carried out by the workers of a cluster; functions stay in
  * this process, because they cannot travel.
  *
- * @example
- * const executor = new ParallelExecutor({ backend: distributed({ connection: "redis://10.0.0.5", key }) });
+ * @example needs Redis, and workers
+ * const key = process.env.CLUSTER_KEY ?? "";
+ * await using executor = new ParallelExecutor({ backend: distributed({ connection: "redis://10.0.0.5", key }) });
  *
  * @throws InvalidOptionError with everything that is wrong.
  */

@@ -5,6 +5,7 @@ import { parseConnection, type RedisConnection } from "./connection-url.js";
 import type { DataOptions } from "./data/options.js";
 import { readData } from "./data/options.js";
 
+/** How a cluster is reached; the same for coordinators and workers. */
 export interface ClusterOptions {
   /** URL (`redis://`, `rediss://`, `redis-sentinel://host:port,host:port/db#master`) or fields. Default `redis://127.0.0.1:6379`. */
   readonly connection?: string | RedisConnection;

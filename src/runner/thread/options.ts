@@ -2,6 +2,7 @@
 import { Checker } from "../../model/check.js";
 import type { Duration, Size } from "../../model/units.js";
 
+/** How a pool of threads is set up. */
 export interface WorkerPoolOptions {
   /** Most threads. Default: the CPUs that this process may use. */
   readonly maxWorkers?: number;

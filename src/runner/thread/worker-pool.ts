@@ -18,8 +18,13 @@ export interface RunOptions {
  * Runs exported functions in warm worker threads.
  *
  * @example
+ * // in hash.ts
+ * export const hash = ({ text }: { text: string }) => [...text].reduce((sum, letter) => (31 * sum + letter.charCodeAt(0)) | 0, 0);
+ *
+ * // in the program
+ * import type { hash } from "./hash.js";
  * await using pool = new WorkerPool({ maxWorkers: 4 });
- * const digest = await pool.run(worker<typeof hash>(new URL("./hash.js", import.meta.url), "hash"), { file });
+ * console.log(await pool.run(worker<typeof hash>(new URL("./hash.js", import.meta.url), "hash"), { text: "tea" })); // prints 114704
  */
 export class WorkerPool {
   readonly #shared: PoolShared;

@@ -157,7 +157,7 @@ describe("a cached function", () => {
       expect(served.train).toBe("miss");
       expect(outputs.train).toBeInstanceOf(Model);
     }
-    expect(await cache.statistics()).toMatchObject({ unstorable: 2 });
+    expect(await cache.stats()).toMatchObject({ unstorable: 2 });
   });
 
   test("is cached in memory of its executor where that was given no cache, and not at all with cache: false", async () => {

@@ -111,7 +111,7 @@ describe("the durable tier", () => {
     expect(packs()).toHaveLength(1);
     expect(await cache.get("latest")).toEqual({ value: 11, stale: false });
     for (let number = 0; number < 12; number++) expect(await cache.get(`key ${number}`), `${number}`).toBeDefined();
-    expect((await cache.statistics()).tiers).toMatchObject([{ entries: 13 }]);
+    expect((await cache.stats()).tiers).toMatchObject([{ entries: 13 }]);
     await cache.close();
     // A folder that may hold less than a pack of 1 MiB lets go of the oldest.
     const bounded = openCache({ maxDisk: "1MiB" });
@@ -169,7 +169,7 @@ describe("damage is a miss, never a wrong answer and never a crash", () => {
     const found = await readAll(cache, values);
     expect(found).toBeGreaterThan(0);
     expect(found).toBeLessThan(200);
-    expect((await cache.statistics()).trouble["disk corrupt"]).toBeGreaterThan(0);
+    expect((await cache.stats()).trouble["disk corrupt"]).toBeGreaterThan(0);
     await rm(join(folder, "cache"), { recursive: true });
     expect(await cache.get("key 1")).toSatisfy(
       (hit: unknown) => hit === undefined || (hit as { value: unknown }).value !== undefined,
@@ -218,7 +218,7 @@ describe("damage is a miss, never a wrong answer and never a crash", () => {
     expect(await cache.set("key", 1)).toBe(true);
     expect(await cache.get("key")).toBeUndefined();
     expect(await cache.getOrCompute("key", () => 2)).toBe(2);
-    expect((await cache.statistics()).trouble["disk write"]).toBeGreaterThan(0);
+    expect((await cache.stats()).trouble["disk write"]).toBeGreaterThan(0);
   });
 
   test.runIf(present("linux", "root"))("a full disk", async () => {
@@ -235,7 +235,7 @@ describe("damage is a miss, never a wrong answer and never a crash", () => {
       }
       expect(kept).toBeGreaterThan(5);
       expect(kept).toBeLessThan(100);
-      expect((await cache.statistics()).trouble["disk write"]).toBeGreaterThan(0);
+      expect((await cache.stats()).trouble["disk write"]).toBeGreaterThan(0);
       // What no lease can be written for is computed all the same.
       expect(await cache.getOrCompute("new", () => "computed")).toBe("computed");
       await cache.close();

@@ -94,7 +94,7 @@ describe.runIf(present("redis"))("the tier that machines share", () => {
     await client.set("orchestrator:cache:key", bytes);
     const other = machine();
     expect(await other.get("key")).toBeUndefined();
-    expect((await other.statistics()).trouble).toEqual({ "redis corrupt": 1 });
+    expect((await other.stats()).trouble).toEqual({ "redis corrupt": 1 });
   });
 
   test("is passed over while it does not answer, with one warning", async () => {

@@ -51,7 +51,7 @@ describe("values", () => {
     ])
       expect(await cache.set("key", value)).toBe(false);
     expect(await cache.get("key")).toBeUndefined();
-    expect(await cache.statistics()).toMatchObject({ unstorable: 5 });
+    expect(await cache.stats()).toMatchObject({ unstorable: 5 });
   });
 
   test("are bounded by their bytes, the ones used last stay", async () => {
@@ -60,7 +60,7 @@ describe("values", () => {
       await small.set(`key ${number}`, "x".repeat(5000));
       await small.get("key 0");
     }
-    const { bytes, entries } = (await small.statistics()).tiers[0]!;
+    const { bytes, entries } = (await small.stats()).tiers[0]!;
     expect(bytes).toBeLessThanOrEqual(100_000);
     expect(entries).toBeGreaterThan(15);
     expect(await small.get("key 0")).toBeDefined();
@@ -162,7 +162,7 @@ describe("single-flight", () => {
     expect(calls).toHaveLength(1);
     expect(values).toEqual(Array(1000).fill({ rows: [1] }));
     expect(new Set(values).size).toBe(1000);
-    expect(await cache.statistics()).toMatchObject({ misses: 1, joined: 999 });
+    expect(await cache.stats()).toMatchObject({ misses: 1, joined: 999 });
   });
 
   test("what fails, fails for all who waited, and is computed anew for the next", async () => {

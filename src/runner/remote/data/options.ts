@@ -2,6 +2,7 @@
 import type { Checker } from "../../../model/check.js";
 import type { Size } from "../../../model/units.js";
 
+/** Large values in a folder that every machine sees. */
 export interface FileDataOptions {
   readonly kind: "file";
   /** A folder that every machine of the cluster sees under this path, or under a path of its own. */
@@ -12,10 +13,12 @@ export interface FileDataOptions {
   readonly cacheLimit?: Size;
 }
 
+/** Large values in a bucket of S3, or of a store that speaks S3. */
 export interface S3DataOptions {
   readonly kind: "s3";
   /** `https://s3.eu-central-1.amazonaws.com`, or that of any store that speaks S3. */
   readonly endpoint: string;
+  /** Name of the bucket, which exists already. */
   readonly bucket: string;
   /** Begins every object's name. Default `"orchestrator/"`. */
   readonly keyPrefix?: string;
@@ -27,10 +30,13 @@ export interface S3DataOptions {
   readonly secretAccessKey?: string;
   /** Default: `AWS_SESSION_TOKEN` of the environment, if any. */
   readonly sessionToken?: string;
+  /** This machine's copies. Default: a folder in the system's temporary one. */
   readonly cacheFolder?: string;
+  /** Most bytes of this machine's copies; the oldest go first. Default `"10GB"`. */
   readonly cacheLimit?: Size;
 }
 
+/** Where values live that are too large for messages. */
 export type DataOptions = FileDataOptions | S3DataOptions;
 
 const fileNames = ["kind", "folder", "cacheFolder", "cacheLimit"];

@@ -6,10 +6,16 @@ export interface DataReference {
   readonly kind: "orchestrator-data";
   /** SHA-256 of the stored bytes, in hex: its name in the store. */
   readonly sha256: string;
+  /** How many they are. */
   readonly bytes: number;
 }
 
-/** Whether a task's output, or an input, is a reference to a value in the store. */
+/**
+ * Whether a task's output, or an input, is a reference to a value in the store.
+ *
+ * @example
+ * console.log(isDataReference({ rows: 3 })); // prints false
+ */
 export function isDataReference(value: unknown): value is DataReference {
   if (typeof value !== "object" || value === null) return false;
   const { kind, sha256, bytes } = value as Partial<DataReference>;

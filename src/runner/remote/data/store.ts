@@ -19,6 +19,13 @@ export interface Bucket {
   get(name: string): Promise<Buffer>;
 }
 
+/**
+ * Large values by the digest of their bytes, with copies on this machine.
+ *
+ * @example needs the folder of a cluster
+ * const store = new DataStore({ kind: "file", folder: "/srv/values" });
+ * const read = (output: unknown) => (isDataReference(output) ? store.load(output) : output);
+ */
 export class DataStore {
   readonly #bucket: Bucket;
   readonly #copies: LocalCopies;
@@ -31,6 +38,7 @@ export class DataStore {
     this.#copies = new LocalCopies(options.cacheFolder, parseBytes(options.cacheLimit ?? "10GB"));
   }
 
+  /** Keeps bytes and gives the reference to them; the same bytes are kept once. */
   async put(bytes: Buffer): Promise<DataReference> {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     let putting = this.#putting.get(sha256);

@@ -10,6 +10,7 @@ import {
   clusterOptionNames,
 } from "../options.js";
 
+/** What a worker offers. */
 export interface RemoteWorkerOptions extends ClusterOptions {
   /** Modules whose exported functions tasks may name; several versions of one may stand beside each other. Default none. */
   readonly tasks?: readonly ModuleOption[];
@@ -21,7 +22,7 @@ export interface RemoteWorkerOptions extends ClusterOptions {
   readonly cpu?: number;
   /** Memory that attempts may declare together. Default: that of this machine, or of its container. */
   readonly memory?: Size;
-  /** Custom resources: `{ gpu: 1 }`. Tasks that need one come only to workers that have it. */
+  /** Custom resources: `{ gpu: 1 }`. Tasks that need one come only to workers that have it. Default: none. */
   readonly resources?: Readonly<Record<string, number>>;
   /** Name, unique in the cluster: letters, digits, dots, dashes and underscores. Default: host, process and a random part. */
   readonly id?: string;
@@ -31,7 +32,9 @@ export interface RemoteWorkerOptions extends ClusterOptions {
 
 /** A worker that serves. */
 export interface RemoteWorker extends AsyncDisposable {
+  /** Its name, unique in the cluster. */
   readonly id: string;
+  /** Queues that it serves. */
   readonly queues: readonly string[];
   /** Modules that it offers, as `name@version`. */
   readonly modules: readonly string[];
@@ -68,6 +71,10 @@ export interface CheckedWorkerOptions extends CheckedClusterOptions {
 
 /**
  * Serves tasks of any coordinator that uses the same Redis, prefix and queue.
+ *
+ * @example needs Redis
+ * await using worker = await startWorker({ connection: "redis://10.0.0.5", commands: ["ffmpeg"], concurrency: 4 });
+ * process.once("SIGTERM", () => void worker.drain());
  *
  * @throws InvalidOptionError with everything that is wrong; OrchestratorError `MODULE_NOT_LOADED` where the file of a
  * module cannot be read, `PACKAGE_NOT_FOUND` without the packages bullmq and ioredis, `REDIS_UNAVAILABLE` where Redis refuses
