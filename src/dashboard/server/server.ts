@@ -13,6 +13,12 @@ const tickMs = 200;
 /** Tasks described in one answer. */
 const mostColumns = 50_000;
 const mostBody = 4096;
+/** What strangers can hold open is bounded: connections, and the time to send a request. A page needs two connections. */
+const mostConnections = 512;
+const mostStreams = 64;
+const requestTimeoutMs = 10_000;
+/** For an answer to arrive before a connection with an unread body is cut. */
+const lingerMs = 500;
 
 const securityHeaders: Readonly<Record<string, string>> = {
   "content-security-policy":
@@ -48,7 +54,20 @@ export class DashboardServer {
   constructor(runs: RunCollection, token: string) {
     this.#runs = runs;
     this.#rules = { token, hosts: new Set() };
-    this.#server = createServer((request, response) => this.#answer(request, response));
+    const limits = {
+      headersTimeout: requestTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: requestTimeoutMs / 4,
+    };
+    this.#server = createServer(limits, (request, response) => {
+      try {
+        this.#answer(request, response);
+      } catch (error) {
+        // Whatever a request makes go wrong must not end the program whose runs are shown.
+        if (!response.headersSent) refuse(request, response, { status: 400, message: asError(error).message });
+      }
+    });
+    this.#server.maxConnections = mostConnections;
     this.#server.unref();
   }
 
@@ -86,41 +105,45 @@ export class DashboardServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
     const foreign = refuseForeign(request, this.#rules);
-    if (foreign !== undefined) return sendJson(response, foreign.status, { message: foreign.message });
-    const url = new URL(request.url ?? "/", "http://localhost");
-    if (!url.pathname.startsWith("/api/")) return this.#sendFile(request, response, url.pathname);
+    if (foreign !== undefined) return refuse(request, response, foreign);
+    const target = targetOf(request);
+    if (!target.path.startsWith("/api/")) return this.#sendFile(request, response, target.path);
     const stranger = refuseWithoutToken(request, this.#rules);
-    if (stranger !== undefined) return sendJson(response, stranger.status, { message: stranger.message });
-    this.#api(request, response, url).catch((error: unknown) => {
-      if (!response.headersSent) sendJson(response, 400, { message: asError(error).message });
+    if (stranger !== undefined) return refuse(request, response, stranger);
+    this.#api(request, response, target).catch((error: unknown) => {
+      if (!response.headersSent) refuse(request, response, { status: 400, message: asError(error).message });
     });
   }
 
-  #sendFile({ method }: IncomingMessage, response: ServerResponse, path: string): void {
+  #sendFile(request: IncomingMessage, response: ServerResponse, path: string): void {
+    const { method } = request;
     const file = this.#files.get(path);
-    if (file === undefined) return sendJson(response, 404, { message: "there is nothing here" });
-    if (method !== "GET" && method !== "HEAD") return sendJson(response, 405, { message: "takes GET" });
+    if (file === undefined) return refuse(request, response, nothingHere);
+    if (method !== "GET" && method !== "HEAD") return refuse(request, response, { status: 405, message: "takes GET" });
     response.setHeader("content-type", file.type);
     response.setHeader("cache-control", file.lasting ? "public, max-age=31536000, immutable" : "no-cache");
     response.end(method === "HEAD" ? undefined : file.body);
   }
 
-  async #api(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const [, , resource, id, part, number, verb] = url.pathname.split("/").map(decodeURIComponent);
-    if (resource === "events") return this.#openStream(request, response, url.searchParams.get("run"));
-    if (resource !== "runs") return sendJson(response, 404, { message: "there is nothing here" });
+  async #api(request: IncomingMessage, response: ServerResponse, { path, query }: Target): Promise<void> {
+    const [, , resource, id, part, number, verb] = path.split("/").map(decodeURIComponent);
+    const action = verb ?? part;
+    if (request.method !== "GET" && action !== "cancel" && action !== "retry")
+      return refuse(request, response, { status: 405, message: "takes GET" });
+    if (resource === "events") return this.#openStream(request, response, query.get("run"));
+    if (resource !== "runs") return refuse(request, response, nothingHere);
     if (id === undefined) return sendJson(response, 200, this.#runs.list());
     const entry = this.#runs.get(id);
-    if (entry === undefined) return sendJson(response, 404, { message: "that run is not known here" });
+    if (entry === undefined) return refuse(request, response, unknownRun);
     if (part === "columns") {
-      const from = Number(url.searchParams.get("from") ?? 0);
+      const from = Number(query.get("from") ?? 0);
       return sendJson(response, 200, entry.columns(Math.max(0, Math.floor(from) || 0), mostColumns));
     }
     const task = part === "tasks" ? taskOf(entry, number) : undefined;
     if (part === "tasks" && task === undefined)
-      return sendJson(response, 404, { message: "that task is not in this run" });
+      return refuse(request, response, { status: 404, message: "that task is not in this run" });
     if (task !== undefined && verb === undefined) return sendJson(response, 200, entry.detail(task));
-    return this.#change(request, response, entry, { action: verb ?? part ?? "", task });
+    return this.#change(request, response, entry, { action: action ?? "", task });
   }
 
   async #change(
@@ -129,9 +152,9 @@ export class DashboardServer {
     entry: RunEntry,
     { action, task }: { readonly action: string; readonly task: number | undefined },
   ): Promise<void> {
-    if (action !== "cancel" && action !== "retry") return sendJson(response, 404, { message: "there is nothing here" });
+    if (action !== "cancel" && action !== "retry") return refuse(request, response, nothingHere);
     const refused = refuseChange(request);
-    if (refused !== undefined) return sendJson(response, refused.status, { message: refused.message });
+    if (refused !== undefined) return refuse(request, response, refused);
     await drain(request);
     const { control, model } = entry;
     const taskId = task === undefined ? undefined : model.tasks.ids[task]!;
@@ -149,8 +172,9 @@ export class DashboardServer {
 
   #openStream(request: IncomingMessage, response: ServerResponse, runId: string | null): void {
     const entry = runId === null ? undefined : this.#runs.get(runId);
-    if (runId !== null && entry === undefined)
-      return sendJson(response, 404, { message: "that run is not known here" });
+    if (runId !== null && entry === undefined) return refuse(request, response, unknownRun);
+    if (this.#streams.size >= mostStreams)
+      return refuse(request, response, { status: 503, message: `${mostStreams} pages are looking already` });
     const resume = request.headers["last-event-id"];
     const seen = resumeFrom(typeof resume === "string" ? resume : undefined, this.#epoch);
     const feed = entry === undefined ? undefined : new RunFeed(entry, seen);
@@ -174,6 +198,35 @@ export class DashboardServer {
     for (const { model } of this.#runs.live()) if (model.startedAt > 0) model.series.advance(now - model.startedAt);
     await Promise.all([...this.#streams].map((stream) => stream.tick(now, this.#runs)));
   }
+}
+
+const nothingHere = { status: 404, message: "there is nothing here" };
+const unknownRun = { status: 404, message: "that run is not known here" };
+
+interface Target {
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+/** What a request asks for: its path as it stands, which is no address to be resolved. */
+function targetOf({ url = "/" }: IncomingMessage): Target {
+  const mark = url.indexOf("?");
+  const path = mark < 0 ? url : url.slice(0, mark);
+  return { path, query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)) };
+}
+
+/** Answers why not, and takes nothing more from whoever asked: a body that may follow is not read. */
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, message }: { readonly status: number; readonly message: string },
+): void {
+  const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+  if (hasBody && !request.complete) {
+    response.setHeader("connection", "close");
+    response.on("finish", () => setTimeout(() => request.destroy(), lingerMs).unref());
+  }
+  sendJson(response, status, { message });
 }
 
 function taskOf({ model }: RunEntry, text: string | undefined): number | undefined {
