@@ -6,6 +6,7 @@ import { type ExitCode, exitCode } from "./exit-code.js";
 import { addImageCommands } from "./image-commands.js";
 import { packageVersion } from "./package-version.js";
 import { addRunsCommands } from "./runs-commands.js";
+import { viewOption } from "./view-flag.js";
 
 /** A command line that can be run in parts by tests. */
 export interface Program {
@@ -90,6 +91,7 @@ function addRun(root: Command, lazily: Lazily): void {
     .option("--task-outputs", "include the output of every task in the JSON document")
     .option("-l, --logs", "print what tasks log and write while they run")
     .option("-q, --quiet", "print failures and outputs alone")
+    .addOption(viewOption())
     .option("--trace <file>", "write what happens as a trace, for Perfetto (ui.perfetto.dev) and Chrome")
     .option("-j, --journal <folder>", "keep what is done in a folder, so that the run can be gone on with")
     .option("--run-id <id>", "name of the run; default: one made of the time")
@@ -101,7 +103,7 @@ function addRun(root: Command, lazily: Lazily): void {
     .addHelpText(
       "after",
       `
-Progress is drawn on a terminal and printed line by line elsewhere. NO_COLOR, FORCE_COLOR and CI are respected.
+Progress is drawn on a terminal (--view says how) and printed line by line elsewhere. NO_COLOR, FORCE_COLOR and CI are respected.
 Ctrl-C lets no more start, stops what runs and prints what was done; a second Ctrl-C kills at once.
 
 Examples:

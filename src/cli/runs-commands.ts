@@ -1,6 +1,7 @@
 /** The commands over journalled runs: their arguments and help. */
 import { type Command, InvalidArgumentError } from "commander";
 import type { ExitCode } from "./exit-code.js";
+import { viewOption } from "./view-flag.js";
 
 type Action = (...args: never[]) => Promise<ExitCode>;
 type Lazily = (load: () => Promise<Action>) => (...args: unknown[]) => Promise<void>;
@@ -30,6 +31,7 @@ export function addRunsCommands(root: Command, lazily: Lazily): void {
     .option("--task-outputs", "include the output of every task in the JSON document")
     .option("-l, --logs", "print what tasks log and write while they run")
     .option("-q, --quiet", "print failures and outputs alone")
+    .addOption(viewOption())
     .addHelpText(
       "after",
       `

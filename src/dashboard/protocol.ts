@@ -27,6 +27,50 @@ export const stateCode = Object.fromEntries(taskStates.map((name, code) => [name
   Record<TaskStateName, number>
 >;
 
+/** One sign for each state, on the page and on the terminal: never colour alone. */
+export const stateMarks: Readonly<Record<TaskStateName, string>> = {
+  waiting: "\u00b7",
+  ready: "\u25cb",
+  running: "\u25b6",
+  suspended: "\u2016",
+  retrying: "\u21bb",
+  succeeded: "\u2713",
+  failed: "\u2717",
+  "timed-out": "\u29d6",
+  cancelled: "\u25a0",
+  skipped: "\u2013",
+};
+
+export const stateWords: Readonly<Record<TaskStateName, string>> = {
+  waiting: "waiting",
+  ready: "ready",
+  running: "running",
+  suspended: "suspended",
+  retrying: "retrying",
+  succeeded: "succeeded",
+  failed: "failed",
+  "timed-out": "timed out",
+  cancelled: "cancelled",
+  skipped: "skipped",
+};
+
+/** States in the order in which a watcher wants them: trouble first, then what moves. */
+export const statesByUrgency: readonly TaskStateName[] = [
+  "failed",
+  "timed-out",
+  "cancelled",
+  "retrying",
+  "running",
+  "suspended",
+  "ready",
+  "waiting",
+  "skipped",
+  "succeeded",
+];
+
+/** Place in `statesByUrgency`, by code. */
+export const urgency: readonly number[] = taskStates.map((name) => statesByUrgency.indexOf(name));
+
 export function isEndCode(code: number): boolean {
   return code >= stateCode.succeeded;
 }
@@ -108,6 +152,17 @@ export interface Holding {
   readonly sentence: string;
   readonly tasks: readonly number[];
 }
+
+/** What stands above the sentence. */
+export const holdingTitles: Readonly<Record<Holding["kind"], string>> = {
+  nothing: "Nothing holds it back",
+  slots: "Held back by slots",
+  resource: "Held back by a resource",
+  dependencies: "Held back by one task",
+  retry: "Waiting for a retry",
+  stopping: "Stopping",
+  ended: "Ended",
+};
 
 /** Failures with the same words. */
 export interface FailureGroup {

@@ -52,10 +52,15 @@ class Terminal {
 async function inTerminal(
   run: (terminal: Terminal, release: () => void) => Promise<void>,
   env: Record<string, string> = {},
+  flags = "",
 ): Promise<void> {
   await withFolder(async (folder) => {
     const file = join(folder, "go");
-    const terminal = new Terminal(folder, `'${process.execPath}' '${bin}' run held.yaml -i until='${file}'`, env);
+    const terminal = new Terminal(
+      folder,
+      `'${process.execPath}' '${bin}' run held.yaml -i until='${file}' ${flags}`,
+      env,
+    );
     try {
       await run(terminal, () => writeFileSync(file, ""));
     } finally {
@@ -102,4 +107,49 @@ describe.runIf(present("tmux"))("on a terminal", () => {
       },
       { NO_COLOR: "1" },
     ));
+
+  test("--view tree draws the graph, and leaves it on the screen in place of a table", () =>
+    inTerminal(
+      async (terminal, release) => {
+        await terminal.shows(
+          /^held {2}running {2}━+╍+ 1 of 3 {2}[\d.]+m?s/m,
+          /^↻ 1 retrying {2}▶ 1 running {2}✓ 1 succeeded$/m,
+          /^✓ +quick +[\d.]+m?s$/m,
+          /^▶ +slow +[\d.]+m?s {2}25 %$/m,
+          /^↻ +shaky +[\d.]+m?s {2}not yet$/m,
+        );
+        release();
+        await terminal.shows(/^✓ +slow +[\d.]+m?s$/m);
+        terminal.press("C-c");
+        const ended = await terminal.shows(/exit code 130/);
+        expect(ended).toMatch(/^■ +shaky/m);
+        expect(ended).not.toMatch(/^ +task +status/m);
+        expect(ended.match(/^✓ +slow/gm)).toHaveLength(1);
+      },
+      {},
+      "--view tree",
+    ));
+
+  test("--view table draws every task, trouble first", () =>
+    inTerminal(
+      async (terminal) => {
+        await terminal.shows(
+          /^ {2}state +task +waited +ran +worker +why\n↻ retrying +shaky .*not yet\n▶ running +slow .*25 %\n✓ succeeded +quick/m,
+        );
+      },
+      {},
+      "--view table",
+    ));
+
+  test("--view quiet draws nothing, and tells how it ended", () =>
+    withFolder(async (folder) => {
+      const terminal = new Terminal(folder, `'${process.execPath}' '${bin}' run good.yaml --view quiet`);
+      try {
+        const ended = await terminal.shows(/exit code 0/);
+        expect(ended).toMatch(/^good: 1 skipped, \d succeeded in/m);
+        expect(ended).not.toMatch(/━|^✓/m);
+      } finally {
+        terminal.close();
+      }
+    }));
 });

@@ -9,7 +9,7 @@ import { type AboutPipeline, aboutPipeline, defaultJournal } from "../journal-fl
 import { makeStyle } from "../render/style.js";
 import { carryOut, type RunFlags } from "./run.js";
 
-export interface ResumeFlags extends Pick<RunFlags, "json" | "output" | "taskOutputs" | "logs" | "quiet"> {
+export interface ResumeFlags extends Pick<RunFlags, "json" | "output" | "taskOutputs" | "logs" | "quiet" | "view"> {
   readonly journal?: string;
   readonly original?: boolean;
 }

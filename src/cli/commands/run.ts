@@ -20,10 +20,11 @@ import { defaultJournal, type JournalFlags, journalOptions, type KeptFlags, kept
 import { openLivePage } from "../live-page.js";
 import { RemainingTime } from "../render/estimate.js";
 import { viewOf } from "../render/graph-view.js";
-import { makeReporter } from "../render/reporter.js";
+import { isQuiet, makeReporter } from "../render/reporter.js";
 import { makeStyle } from "../render/style.js";
 import { summarise } from "../render/summary.js";
 import { documentText, type ResultDocument, resultVersion, taskDocument } from "../result-document.js";
+import type { ViewName } from "../view-flag.js";
 
 export interface RunFlags extends InputFlags, JournalFlags {
   readonly maxWorkers?: number;
@@ -35,6 +36,7 @@ export interface RunFlags extends InputFlags, JournalFlags {
   readonly taskOutputs?: boolean;
   readonly logs?: boolean;
   readonly quiet?: boolean;
+  readonly view?: ViewName;
   readonly trace?: string;
   readonly ui?: boolean;
   readonly uiPort?: number;
@@ -135,6 +137,8 @@ interface Ended {
   /** Seconds. */
   readonly duration: number;
   readonly interrupted: boolean;
+  /** Whether the tasks need not be listed: nobody wants it, or they are on the screen. */
+  readonly listed: boolean;
 }
 
 async function watch(
@@ -153,7 +157,8 @@ async function watch(
     const results = await running.results;
     const { startedAt, parents } = reporter.progress;
     const duration = (Date.now() - startedAt) / 1000;
-    return { run: running, results, parents, startedAt, duration, interrupted: interruption.happened };
+    const listed = isQuiet(flags) || reporter.drewAll === true;
+    return { run: running, results, parents, startedAt, duration, interrupted: interruption.happened, listed };
   } finally {
     interruption.stop();
     reporter.stop();
@@ -185,7 +190,7 @@ function tell(ended: Ended, plan: PipelinePlan, flags: RunFlags): ExitCode {
   }
   if (flags.json !== true) {
     const summary = { ...ended, name: plan.name, outputs, missingOutputs, allowedFailures };
-    process.stdout.write(`\n${summarise(summary, makeStyle(process.stdout), flags.quiet === true)}`);
+    process.stdout.write(`\n${summarise(summary, makeStyle(process.stdout), ended.listed)}`);
   }
   if (ended.interrupted) return exitCode.interrupted;
   return failed ? exitCode.failed : exitCode.succeeded;

@@ -9,12 +9,12 @@
  */
 import type { RunEvent } from "../../model/event.js";
 import type { RemainingTime } from "./estimate.js";
+import { cutToWidth, MovingPart } from "./moving-part.js";
 import { RunProgress } from "./progress.js";
-import type { OutputStream, Style } from "./style.js";
+import { harmless, type OutputStream, type Style } from "./style.js";
 import { firstLine, type LineOptions, lineOf, seconds } from "./task-lines.js";
 
 const frames = "\u280b\u2819\u2839\u2838\u283c\u2834\u2826\u2827\u2807\u280f";
-const frameMs = 100;
 const barWidth = 24;
 /** Beyond so many tasks, one that succeeds leaves no line. */
 const mostLines = 200;
@@ -26,9 +26,8 @@ export class LiveView {
   readonly #style: Style;
   readonly #options: LineOptions;
   readonly #remaining: RemainingTime;
-  #drawnLines = 0;
+  readonly #moving: MovingPart;
   #frame = 0;
-  #timer: NodeJS.Timeout | undefined;
   #notice = "";
 
   constructor(stream: OutputStream, style: Style, options: LineOptions, remaining: RemainingTime) {
@@ -36,12 +35,11 @@ export class LiveView {
     this.#style = style;
     this.#options = options;
     this.#remaining = remaining;
+    this.#moving = new MovingPart(stream, () => this.#draw(Date.now()));
   }
 
   start(): void {
-    this.#stream.write("\u001b[?25l");
-    this.#timer = setInterval(() => this.#redraw(""), frameMs);
-    this.#timer.unref();
+    this.#moving.start();
   }
 
   observe(event: RunEvent): void {
@@ -50,39 +48,17 @@ export class LiveView {
     const success = event.type === "task-ended" && event.status === "succeeded";
     if (success && this.progress.total > mostLines) return;
     const line = lineOf(event, this.#style, this.#options);
-    if (line !== undefined) this.#redraw(`${line}\n`);
+    if (line !== undefined) this.#moving.redraw(`${line}\n`);
   }
 
   /** A line that stays above the bar until the end. */
   notice(text: string): void {
     this.#notice = text;
-    this.#redraw("");
+    this.#moving.redraw("");
   }
 
-  /** Clears the moving part and gives the cursor back. Idempotent. */
   stop(): void {
-    if (this.#timer === undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.#stream.write(`${this.#clear()}\u001b[?25h`);
-  }
-
-  #redraw(above: string): void {
-    if (this.#timer === undefined) {
-      this.#stream.write(above);
-      return;
-    }
-    const cleared = this.#clear();
-    const lines = this.#draw(Date.now());
-    this.#drawnLines = lines.length;
-    // Begin and end of a synchronised update: a terminal that knows it does not flicker.
-    this.#stream.write(`\u001b[?2026h${cleared}${above}${lines.join("\n")}\n\u001b[?2026l`);
-  }
-
-  #clear(): string {
-    const text = this.#drawnLines === 0 ? "" : `\u001b[${this.#drawnLines}A\r\u001b[J`;
-    this.#drawnLines = 0;
-    return text;
+    this.#moving.stop(false);
   }
 
   #draw(now: number): string[] {
@@ -117,34 +93,25 @@ export class LiveView {
     const spinner = style.accent(frames[this.#frame]!);
     const names = [...running.keys(), ...retrying.keys(), ...waiting.keys()];
     const width = Math.min(32, Math.max(0, ...names.map((name) => name.length)));
+    const named = (taskId: string): string => harmless(taskId).padEnd(width);
     const lines: string[] = [];
     for (const { taskId, startedAt, attempt, workerId, told } of running.values()) {
-      const details = [workerId, attempt > 1 ? `attempt ${attempt}` : "", told ?? ""].filter((part) => part !== "");
+      const details = [workerId, attempt > 1 ? `attempt ${attempt}` : "", harmless(told ?? "")].filter(
+        (part) => part !== "",
+      );
       lines.push(
-        `  ${spinner} ${taskId.padEnd(width)}  ${seconds(now - startedAt).padStart(6)}  ${style.dim(details.join("  "))}`,
+        `  ${spinner} ${named(taskId)}  ${seconds(now - startedAt).padStart(6)}  ${style.dim(details.join("  "))}`,
       );
     }
     for (const [taskId, { startedAt, left, of }] of waiting)
       lines.push(
-        `  ${style.dim("\u00b7")} ${taskId.padEnd(width)}  ${seconds(now - startedAt).padStart(6)}  ${style.dim(`${of - left} of ${of} done`)}`,
+        `  ${style.dim("\u00b7")} ${named(taskId)}  ${seconds(now - startedAt).padStart(6)}  ${style.dim(`${of - left} of ${of} done`)}`,
       );
     for (const { taskId, attempt, retryAt, message } of retrying.values())
       lines.push(
-        `  ${style.warning("\u21bb")} ${taskId.padEnd(width)}  ${seconds(retryAt - now).padStart(6)}  ${style.dim(`until attempt ${attempt}: ${firstLine(new Error(message))}`)}`,
+        `  ${style.warning("\u21bb")} ${named(taskId)}  ${seconds(retryAt - now).padStart(6)}  ${style.dim(`until attempt ${attempt}: ${firstLine(new Error(message))}`)}`,
       );
     if (lines.length <= most) return lines;
     return [...lines.slice(0, most - 1), style.dim(`    and ${lines.length - most + 1} more`)];
   }
-}
-
-/** Cuts a line to so many columns, colours not counted; one column for each character. */
-export function cutToWidth(line: string, columns: number): string {
-  let width = 0;
-  let text = "";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escapes are our own colours
-  for (const [piece] of line.matchAll(/\u001b\[\d+m|./gsu)) {
-    if (piece.startsWith("\u001b")) text += piece;
-    else if (++width <= columns) text += piece;
-  }
-  return text;
 }

@@ -83,7 +83,7 @@ function cellsOf(result: ExecutionResult, { parents }: SummaryInput): string[] {
     resourceUsage?.peakBytes === undefined ? "" : formatBytes(resourceUsage.peakBytes),
   ];
   return [
-    taskId,
+    harmless(taskId),
     `${result.status}${attempts > 1 ? `, ${attempts} attempts` : ""}${children > 0 ? `, ${children} ${children === 1 ? "child" : "children"}` : ""}`,
     attempts === 0 ? "" : seconds(queuedTime * 1000),
     attempts === 0 ? "" : seconds(executionTime * 1000),

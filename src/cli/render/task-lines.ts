@@ -31,11 +31,11 @@ export function lineOf(event: RunEvent, style: Style, options: LineOptions): str
     case "attempt-started":
       if (!options.starts || options.quiet) return undefined;
       return style.dim(
-        `\u25b8 ${event.taskId}${event.attempt > 1 ? ` (attempt ${event.attempt})` : ""} on ${event.workerId}`,
+        `\u25b8 ${harmless(event.taskId)}${event.attempt > 1 ? ` (attempt ${event.attempt})` : ""} on ${event.workerId}`,
       );
     case "attempt-ended":
       if (event.retryAt === undefined || options.quiet) return undefined;
-      return `${style.warning("\u21bb")} ${event.taskId} ${style.dim(`attempt ${event.attempt}:`)} ${firstLine(event.error)} ${style.dim(`(again in ${seconds(event.retryAt - event.at)})`)}`;
+      return `${style.warning("\u21bb")} ${harmless(event.taskId)} ${style.dim(`attempt ${event.attempt}:`)} ${firstLine(event.error)} ${style.dim(`(again in ${seconds(event.retryAt - event.at)})`)}`;
     case "attempt-log":
       return options.logs ? logLines(event.taskId, event.text, style) : undefined;
     case "task-ended":
@@ -59,16 +59,17 @@ function endLine(result: ExecutionResult, style: Style): string {
   const mark = paintStatus(result.status, statusMarks[result.status], style);
   const tries = result.attempts > 1 ? `, attempt ${result.attempts}` : "";
   const time = result.attempts > 0 ? ` ${style.dim(`${seconds(result.executionTime * 1000)}${tries}`)}` : "";
-  if (result.success) return `${mark} ${result.taskId}${time}`;
+  const taskId = harmless(result.taskId);
+  if (result.success) return `${mark} ${taskId}${time}`;
   const message = withoutTask(firstLine(result.error), result.taskId);
-  return `${mark} ${result.taskId}${time} ${result.status === "skipped" ? style.dim(message) : message}`;
+  return `${mark} ${taskId}${time} ${result.status === "skipped" ? style.dim(message) : message}`;
 }
 
 function logLines(taskId: string, text: string, style: Style): string {
   return text
     .replace(/\n$/, "")
     .split("\n")
-    .map((line) => `${style.dim(`${taskId} |`)} ${harmless(line)}`)
+    .map((line) => `${style.dim(`${harmless(taskId)} |`)} ${harmless(line)}`)
     .join("\n");
 }
 

@@ -3,7 +3,7 @@ import { assertNever } from "../../model/assert-never.js";
 import type { AttemptEndedEvent } from "../../model/event.js";
 import type { FailureReason } from "../../model/result.js";
 import { formatBytes, formatDurationMs } from "../../model/units.js";
-import { cut } from "./text.js";
+import { cut, firstLine } from "./text.js";
 
 export function attemptFacts({ resourceUsage, facts, reason }: AttemptEndedEvent): (readonly [string, string])[] {
   const told: [string, string][] = [];
@@ -54,4 +54,15 @@ export function describeReason(reason: FailureReason): string {
     default:
       return assertNever(reason);
   }
+}
+
+/**
+ * Why an attempt failed, in one line. What a command wrote last says more than the command line that its message begins
+ * with.
+ */
+export function noteOf({ message }: Error, reason: FailureReason | undefined, taskId: string): string {
+  if (reason?.kind !== "exit-code") return firstLine(message, taskId);
+  const [, ...written] = message.trimEnd().split("\n");
+  const last = written.at(-1)?.trim() ?? "";
+  return cut(last === "" ? describeReason(reason) : `${last} (${describeReason(reason)})`, 200);
 }

@@ -128,6 +128,7 @@ function waitingForTasks(model: RunModel, waiting: number, at: number): Holding 
 }
 
 function howMany(behind: number, waiting: number, whole: boolean): string {
+  if (behind === waiting && waiting === 2) return "Both tasks that wait";
   if (behind === waiting)
     return waiting === 1 ? "The task that waits" : `All ${waiting.toLocaleString("en")} tasks that wait`;
   return `${whole ? "" : "At least "}${behind.toLocaleString("en")} of ${counted(waiting, "waiting task")}`;

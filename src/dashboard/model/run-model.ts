@@ -17,10 +17,10 @@ import type { FailureReason } from "../../model/result.js";
 import type { Observer } from "../../port/observer.js";
 import { type RunState, stateCode, type TaskStateName, taskStates } from "../protocol.js";
 import { type DetailBounds, DetailStore, sizeOf } from "./details.js";
-import { attemptFacts, describeReason } from "./facts.js";
+import { attemptFacts, describeReason, noteOf } from "./facts.js";
 import { TimeSeries } from "./series.js";
 import { TaskTable } from "./task-columns.js";
-import { cut, describeTold, describeValue, errorDetail, firstLine } from "./text.js";
+import { cut, describeTold, describeValue, errorDetail } from "./text.js";
 import { TextTable } from "./text-table.js";
 
 /** Attempts that were followed by another are listed up to this number. */
@@ -234,7 +234,7 @@ export class RunModel implements Observer {
     if (this.past.length < mostPast)
       this.past.push({ task, worker: tasks.worker[task]!, startedAt: tasks.startedAt[task]!, endedAt: at });
     this.retryAt.set(task, event.retryAt);
-    if (event.error !== undefined) tasks.note[task] = this.notes.index(firstLine(event.error.message, event.taskId));
+    if (event.error !== undefined) tasks.note[task] = this.notes.index(noteOf(event.error, event.reason, event.taskId));
     this.#move(task, "retrying");
   }
 
@@ -305,7 +305,7 @@ export class RunModel implements Observer {
       this.tasks.note[task] = this.notes.index(`because of ${cut(reason.rootTaskId, 150)}`);
       return;
     }
-    const note = this.notes.index(firstLine(error.message, taskId));
+    const note = this.notes.index(noteOf(error, reason, taskId));
     this.tasks.note[task] = note;
     const code = this.tasks.state[task];
     if (code !== stateCode.failed && code !== stateCode["timed-out"]) return;

@@ -1,6 +1,4 @@
 /** Numbers and times for people. */
-import type { TaskStateName } from "../protocol.ts";
-
 export function duration(milliseconds: number): string {
   if (milliseconds < 0) return "";
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
@@ -24,33 +22,6 @@ export function bytes(value: number): string {
   }
   return `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
 }
-
-/** One sign for each state: never colour alone. The same as on the terminal. */
-export const stateMarks: Readonly<Record<TaskStateName, string>> = {
-  waiting: "\u00b7",
-  ready: "\u25cb",
-  running: "\u25b6",
-  suspended: "\u2016",
-  retrying: "\u21bb",
-  succeeded: "\u2713",
-  failed: "\u2717",
-  "timed-out": "\u29d6",
-  cancelled: "\u25a0",
-  skipped: "\u2013",
-};
-
-export const stateWords: Readonly<Record<TaskStateName, string>> = {
-  waiting: "waiting",
-  ready: "ready",
-  running: "running",
-  suspended: "suspended",
-  retrying: "retrying",
-  succeeded: "succeeded",
-  failed: "failed",
-  "timed-out": "timed out",
-  cancelled: "cancelled",
-  skipped: "skipped",
-};
 
 export function shorten(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}\u2026`;

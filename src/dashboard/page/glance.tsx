@@ -1,5 +1,5 @@
 /** The two seconds: what holds the run back, what runs (what is stuck first), what failed and why. */
-import type { Glance as GlanceData } from "../protocol.ts";
+import { type Glance as GlanceData, holdingTitles } from "../protocol.ts";
 import { count, duration } from "./format.ts";
 import type { RunView } from "./run-view.ts";
 import { openView, revision, run, search, showTask, stateFilter } from "./store.ts";
@@ -18,16 +18,6 @@ export function Glance() {
     </aside>
   );
 }
-
-const holdingTitles: Readonly<Record<GlanceData["holding"]["kind"], string>> = {
-  nothing: "Nothing holds it back",
-  slots: "Held back by slots",
-  resource: "Held back by a resource",
-  dependencies: "Held back by one task",
-  retry: "Waiting for a retry",
-  stopping: "Stopping",
-  ended: "Ended",
-};
 
 function Holding({ shown, holding }: { readonly shown: RunView; readonly holding: GlanceData["holding"] }) {
   const { kind, sentence, tasks } = holding;

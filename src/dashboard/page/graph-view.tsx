@@ -1,7 +1,7 @@
 /** The graph: tasks one by one or in groups, painted by how they stand; drag to move, wheel or keys to zoom. */
 import { useMemo, useRef, useState } from "preact/hooks";
-import { stateCode, type TaskStateName, taskStates } from "../protocol.ts";
-import { count, shorten, stateMarks, stateWords } from "./format.ts";
+import { stateCode, stateMarks, stateWords, type TaskStateName, taskStates } from "../protocol.ts";
+import { count, shorten } from "./format.ts";
 import {
   countStates,
   type GraphNode,

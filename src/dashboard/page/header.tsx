@@ -1,7 +1,14 @@
 /** The head of the page: which run, how it stands, how far it is, and what can be done to it. */
-import { type RunSummary, stateCode, type TaskStateName, taskStates } from "../protocol.ts";
-import { count, duration, stateMarks, stateWords } from "./format.ts";
-import { statesByUrgency } from "./run-view.ts";
+import {
+  type RunSummary,
+  stateCode,
+  stateMarks,
+  statesByUrgency,
+  stateWords,
+  type TaskStateName,
+  taskStates,
+} from "../protocol.ts";
+import { count, duration } from "./format.ts";
 import { cancel, chooseRun, retry, revision, run, runs, stateFilter, toggleState } from "./store.ts";
 import { theme, toggleTheme } from "./theme.ts";
 import { useNow } from "./use-now.ts";

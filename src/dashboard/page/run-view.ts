@@ -7,7 +7,6 @@ import {
   type StateColumns,
   stateCode,
   type TaskColumns,
-  taskStates,
 } from "../protocol.ts";
 
 type Column = Uint8Array | Uint16Array | Int32Array;
@@ -211,20 +210,3 @@ function replaceFrom<Value>(list: Value[], from: number, values: readonly Value[
   list.length = Math.min(list.length, from);
   for (const value of values) list.push(value);
 }
-
-/** States in the order in which a watcher wants them: trouble first, then what moves. */
-export const statesByUrgency = [
-  "failed",
-  "timed-out",
-  "cancelled",
-  "retrying",
-  "running",
-  "suspended",
-  "ready",
-  "waiting",
-  "skipped",
-  "succeeded",
-] as const;
-
-/** Place in `statesByUrgency`, by code. */
-export const urgency = taskStates.map((name) => statesByUrgency.indexOf(name));

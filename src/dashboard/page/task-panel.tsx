@@ -1,8 +1,16 @@
 /** One task: how it stands, why, what it wrote, what it gave, each attempt, and what it hangs together with. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type AttemptDetail, type ErrorDetail, type LogLine, type TaskDetail, taskStates } from "../protocol.ts";
-import { count, duration, stateMarks, stateWords } from "./format.ts";
+import {
+  type AttemptDetail,
+  type ErrorDetail,
+  type LogLine,
+  stateMarks,
+  stateWords,
+  type TaskDetail,
+  taskStates,
+} from "../protocol.ts";
+import { count, duration } from "./format.ts";
 import { TaskLink } from "./glance.tsx";
 import type { RunView } from "./run-view.ts";
 import { cancel, fetchDetail, retry, revision, showTask } from "./store.ts";

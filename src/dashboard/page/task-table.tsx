@@ -1,9 +1,9 @@
 /** All tasks in a table: filtered, sorted, and only those rows in the document that can be seen. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { taskStates } from "../protocol.ts";
-import { count, duration, stateMarks, stateWords } from "./format.ts";
+import { stateMarks, statesByUrgency, stateWords, taskStates, urgency } from "../protocol.ts";
+import { count, duration } from "./format.ts";
 import { codesOf, matcher } from "./navigation.ts";
-import { type RunView, statesByUrgency, urgency } from "./run-view.ts";
+import type { RunView } from "./run-view.ts";
 import { openTask, revision, search, showTask, stateFilter, toggleState } from "./store.ts";
 
 const rowHeight = 30;

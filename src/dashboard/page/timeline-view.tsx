@@ -1,7 +1,7 @@
 /** The timeline: who ran what, when. Drawn on a canvas, because a run of 100,000 tasks has as many bars. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { taskStates } from "../protocol.ts";
-import { count, duration, stateWords } from "./format.ts";
+import { stateWords, taskStates } from "../protocol.ts";
+import { count, duration } from "./format.ts";
 import type { RunView } from "./run-view.ts";
 import { openTask, revision, showTask } from "./store.ts";
 import { colour, theme } from "./theme.ts";
