@@ -45,6 +45,11 @@ export interface LaunchedSandbox {
   armDeadline(milliseconds: number): void;
   /** Whether it waits for a job that nobody has asked for yet, and so keeps no program running that is done. */
   setWaiting?(waiting: boolean): void;
+  /**
+   * Gives it its way to the proxy of its allowed domains, a unix socket of the host, where that is no part of its
+   * recipe. Called once, before the job is sent.
+   */
+  connectProxy?(socketPath: string): void;
   /** Where no cgroup holds the memory: calls back once when the sandbox uses more than its limit. */
   watchMemory?(onExceeded: () => void): void;
   /** The end of the first process inside, as whoever waits for it outside saw it. Never rejects. Not the closing of a pipe. */

@@ -185,6 +185,7 @@ function asWarm(sandbox: LaunchedSandbox): LaunchedSandbox {
     exited,
     warm: true,
     setWaiting: (waiting) => sandbox.setWaiting?.(waiting),
+    connectProxy: (socketPath) => sandbox.connectProxy?.(socketPath),
     watchMemory: (onExceeded) => sandbox.watchMemory?.(onExceeded),
     armDeadline: (milliseconds) => sandbox.armDeadline(milliseconds),
     usage: () => sandbox.usage(),

@@ -36,6 +36,8 @@ export interface BackendUnderTest {
     code: string,
     options: ExecuteCodeOptions,
   ) => Promise<{ readonly result: SandboxExecutionResult; readonly denied: readonly (readonly [string, string])[] }>;
+  /** Whether what relays connections to the proxy is no process that the code could end. */
+  readonly relayIsOutOfReach?: boolean;
   /** What is left on the host of the sandboxes of the supervisor with that pid: processes, cgroups, containers, disks. */
   readonly remainsOf: (supervisor: number) => Promise<readonly string[]>;
   /** What a hostile program may come to here besides what `attack/programs.ts` says, by its id. */

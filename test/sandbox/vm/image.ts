@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildVmImage } from "#src/sandbox/backend/vm/image/build-image.js";
+import { buildVmImage, usualPackages } from "#src/sandbox/backend/vm/image/build-image.js";
 import { findImage, imageFormat, vmFolder } from "#src/sandbox/backend/vm/image/image-store.js";
 import { withFileLock } from "#src/sandbox/backend/vm/snapshot/file-lock.js";
 
@@ -15,7 +15,8 @@ export const testImageName = "tests";
 
 function installedNow(): string {
   const status = readFileSync("/var/lib/dpkg/status");
-  return createHash("sha256").update(`${imageFormat} ${process.version}`).update(status).digest("hex");
+  const wanted = `${imageFormat} ${process.version} ${usualPackages.join(" ")}`;
+  return createHash("sha256").update(wanted).update(status).digest("hex");
 }
 
 /** Builds the image where there is none of the packages that are installed now. */

@@ -5,8 +5,10 @@ import type { Enforcement } from "../../../model/sandbox.js";
 /**
  * `guest-cgroup` and the like are held by the guest's kernel, and around that the machine itself is bounded from the
  * host: code that broke out into the guest's kernel has the machine, and no more than the machine.
+ *
+ * @param network whether there is a way to the proxy of allowed domains.
  */
-export function describeVmEnforcement(): readonly Enforcement[] {
+export function describeVmEnforcement(network = false): readonly Enforcement[] {
   const { memory, cpu } = detectCgroups();
   const enforced = (limit: Enforcement["limit"], by: string, detail?: string): Enforcement => ({
     limit,
@@ -27,7 +29,9 @@ export function describeVmEnforcement(): readonly Enforcement[] {
     enforced("diskLimit", "tmpfs"),
     enforced("inodeLimit", "tmpfs"),
     enforced("outputLimit", "supervisor"),
-    enforced("network", "no-device", "the machine has no network device"),
+    network
+      ? enforced("network", "proxy", "the machine has no network device; its agent passes connections to the proxy")
+      : enforced("network", "no-device", "the machine has no network device"),
     enforced("filesystem", "virtual-machine", "and by the guest's namespaces and Landlock"),
     enforced("syscalls", "virtual-machine", "and by seccomp in the guest"),
   ];

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { insideProxy } from "../../network/attachment.js";
 import { driverFolder, insideUser, type LaunchRecipe, writableFolders } from "../../recipe.js";
 import { supervisorFolder } from "../process/supervisor-folder.js";
 import { makePlan } from "../process/warm/make-plan.js";
@@ -19,6 +20,8 @@ export interface GuestPlan {
   readonly command: readonly string[];
   /** Whether the driver itself waits at the gate, once it is warm. */
   readonly gated: boolean;
+  /** Port of the run's own loopback whose connections the agent passes to the host's proxy; `null`: there is none. */
+  readonly proxyPort: number | null;
   readonly settings: {
     readonly mapped: true;
     readonly workFolder: string;
@@ -53,6 +56,7 @@ export function makeGuestPlan(recipe: LaunchRecipe): GuestPlan {
     folders: Object.values(writableFolders),
     command: [...warm.command, String(channel)],
     gated: warm.gated,
+    proxyPort: recipe.waitForPorts[0] ?? null,
     settings: {
       mapped: true,
       workFolder: writableFolders.work,
@@ -90,6 +94,8 @@ function guestMounts(recipe: LaunchRecipe): ServerMount[] {
   const folder = supervisorFolder();
   const roots = recipe.mounts.flatMap((mount) => (mount.type === "empty" ? [mount.target] : []));
   return recipe.mounts.flatMap((mount): ServerMount[] => {
+    // The agent stands for the relay to the proxy's socket; see guest/network.py.
+    if (mount.type === "socket") return [];
     if (mount.type !== "read-only") return [mount];
     if (mount.target === driverFolder)
       return Object.entries(recipe.language.driverFiles).map(([name, content]) => ({
@@ -98,7 +104,7 @@ function guestMounts(recipe: LaunchRecipe): ServerMount[] {
         content,
       }));
     if (mount.source === folder.etc) return [{ ...mount, source: "/etc" }];
-    if (mount.source.startsWith(`${folder.path}/`))
+    if (mount.source.startsWith(`${folder.path}/`) || mount.target === insideProxy.nodePreload)
       return [{ type: "file", target: mount.target, content: readFileSync(mount.source, "utf8") }];
     // A package that the disk lacks is an error; a library folder of another architecture is none.
     const isPackage = roots.some((root) => mount.target.startsWith(`${root}/`));
@@ -146,7 +152,7 @@ export function agentFiles(): ReadonlyMap<string, Buffer> {
   const read = (folder: string, names: readonly string[]) =>
     names.map((name): [string, Buffer] => [name, readFileSync(`${folder}${name}`)]);
   return new Map([
-    ...read(guestFolder, ["agent.py", "files.py", "wire.py"]),
+    ...read(guestFolder, ["agent.py", "files.py", "network.py", "wire.py"]),
     ...read(serverFolder, ["init.py", "kernel.py", "landlock.py", "root.py", "run.py"]),
   ]);
 }

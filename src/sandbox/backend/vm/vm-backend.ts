@@ -23,11 +23,8 @@ import { ProcessBackend } from "../process/process-backend.js";
 import { hardwareVirtualization, softwareEmulation } from "./accelerator.js";
 import { vmCapabilities } from "./capabilities.js";
 import { findImage, type VmImage, vmFolder } from "./image/image-store.js";
-import { guestMemoryMebibytes } from "./memory.js";
-import { makeGuestPlan } from "./plan.js";
-import { qemuVersion } from "./qemu-version.js";
-import { VmLauncher, type VmRecipe } from "./run/vm-launcher.js";
-import { SnapshotStore, snapshotKey } from "./snapshot/snapshot-store.js";
+import { connected, makeVmRecipe, VmLauncher, type VmRecipe } from "./run/vm-launcher.js";
+import { SnapshotStore } from "./snapshot/snapshot-store.js";
 
 /** A waiting guest takes some 200 MB: one of each kind, and few in all. */
 const mostSpares = 1;
@@ -56,17 +53,11 @@ export class VmBackend implements SandboxBackend {
       reason: "an emulated machine is a program of the host",
       remedy: 'leave vm.accelerator at "kvm"',
     });
-    if (config.allowedDomains.length > 0)
-      throw new UnsupportedLimitError(
-        "network",
-        "a guest has no network device, and no way to the proxy of allowedDomains is made for guests yet",
-        'leave allowedDomains out, or use runtime: "process"',
-      );
-    if (!config.networkDisabled)
+    if (!config.networkDisabled && config.allowedDomains.length === 0)
       throw new UnsupportedLimitError(
         "network",
         "a guest has no network device, and networkDisabled: false asks for the host's network",
-        'leave networkDisabled at true, or use runtime: "process"',
+        'name what is to be reached in allowedDomains, or use runtime: "process"',
       );
     requireLimits(config, limits);
   }
@@ -75,7 +66,7 @@ export class VmBackend implements SandboxBackend {
     const prepared = await this.#prepare(config, request.language);
     try {
       const { launcher, pool } = this.#launchers();
-      const sandbox = await (config.warm ? pool : launcher).launch(prepared.recipe);
+      const sandbox = await connected(config.warm ? pool : launcher).launch(prepared.recipe);
       // The clock of a run starts with a guest that is ready for it: how long a boot takes is no fault of the code's.
       const result = await runCode(sandbox, request, { limits: config.limits, startedAt: performance.now() });
       const denials = prepared.denials();
@@ -90,7 +81,7 @@ export class VmBackend implements SandboxBackend {
     const prepared = await this.#prepare(config, language);
     try {
       const { launcher, pool } = this.#launchers();
-      return await openSession(pool, launcher, { prepared, language, config, options });
+      return await openSession(connected(pool), connected(launcher), { prepared, language, config, options });
     } catch (error) {
       await prepared.release();
       throw error;
@@ -119,15 +110,8 @@ export class VmBackend implements SandboxBackend {
   async #prepare(config: ResolvedSandboxConfig, language: Language): Promise<PreparedRecipe<VmRecipe>> {
     const { recipe: launch, denials, release } = await this.#host.prepare(config, language);
     try {
-      const snapshot = {
-        image: requireImage(config.vm.image),
-        accelerator: config.vm.accelerator === "kvm" ? hardwareVirtualization : softwareEmulation,
-        memoryMebibytes: guestMemoryMebibytes(launch.limits.memoryBytes),
-        qemuVersion: await qemuVersion(),
-        plan: makeGuestPlan(launch),
-      };
-      const key = snapshotKey(snapshot);
-      const recipe: VmRecipe = { key: `${key}:${launch.key}`, snapshotKey: key, snapshot, launch };
+      const accelerator = config.vm.accelerator === "kvm" ? hardwareVirtualization : softwareEmulation;
+      const recipe = await makeVmRecipe(launch, requireImage(config.vm.image), accelerator);
       return { recipe, denials, release };
     } catch (error) {
       await release();

@@ -8,9 +8,9 @@ A guest serves one sandbox and is never used again. The host boots it, has it pr
 without a job (`plan`), and takes a snapshot of the machine. Each run is a restored copy, which is told the time, given
 fresh entropy and its limits (`go`), and only then lets the driver through its gate.
 
-Frames from the host: P plan, G go, I input, i end of input, C channel, K kill, A ask for files.
+Frames from the host: P plan, G go, I input, i end of input, C channel, K kill, A ask for files, W way out.
 To the host: P prepared, F failed, G gone through the gate, 1 2 output, e end of one of them, C channel, a taken bytes,
-U use, E exited, K all are dead, N an entry, T content of it, D all entries were told.
+U use, E exited, K all are dead, N an entry, T content of it, D all entries were told, W way out (see network.py).
 """
 
 import fcntl
@@ -29,6 +29,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import files  # noqa: E402
 import init  # noqa: E402
 import kernel  # noqa: E402
+import network  # noqa: E402
 import root  # noqa: E402
 import run  # noqa: E402
 from wire import LONGEST, Wire  # noqa: E402
@@ -111,6 +112,7 @@ class Agent:
         self.init_process = -1
         self.scratch = -1
         self.outputs = {}
+        self.streams = None
         self.gate = -1
 
     # The loop
@@ -149,6 +151,8 @@ class Agent:
                 self.outputs["I"].end()
             elif kind == "K":
                 self.kill()
+            elif kind == "W":
+                self.streams.hear(payload)
             elif kind == "A":
                 files.answer(self.wire, self.scratch, json.loads(payload))
 
@@ -168,6 +172,8 @@ class Agent:
         write("/proc/sys/kernel/core_pattern", "|/bin/false")
         root.build(plan["mounts"], plan["folders"])
         self.start_init()
+        if plan["proxyPort"] is not None:
+            self.streams = network.Streams(self, network.listen(self.init_process, plan["proxyPort"]))
         self.start_driver()
 
     def make_group(self):

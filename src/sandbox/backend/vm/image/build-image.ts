@@ -47,7 +47,7 @@ const run = promisify(execFile);
 export const usualPackages = [
   ...["python3", "python3-numpy", "python3-pandas", "python3-matplotlib", "python3-requests", "python3-packaging"],
   ...["nodejs", "bash", "coreutils", "findutils", "grep", "sed", "mawk", "procps", "e2fsprogs", "tzdata"],
-  ...["ca-certificates", "util-linux", "python3-setuptools"],
+  ...["ca-certificates", "curl", "util-linux", "python3-setuptools"],
 ];
 
 export interface BuildVmImageOptions {

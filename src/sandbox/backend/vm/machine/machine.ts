@@ -51,11 +51,17 @@ const inside = {
   saveTo: "/vm/save",
 };
 
-/** The channel's descriptor comes last. A state is read from a descriptor, because QEMU opens no file for it. */
+/**
+ * The channel's descriptor comes last. A state is read from a descriptor, because QEMU opens no file for it.
+ *
+ * QEMU asks for huge pages, and a guest of which a few pages in each two mebibytes are used would take all of its memory from
+ * the host, and more than its cgroup allows. So they are switched off for it (`prctl(PR_SET_THP_DISABLE)`), which Perl can do.
+ */
 const startScript = `
 channel=@{!#}
 set -- "@{@:1:$#-1}" -chardev "socket,id=line,fd=$channel"
 if [ -e ${inside.state} ]; then exec 9<${inside.state}; set -- "$@" -incoming fd:9; fi
+if [ -x /usr/bin/perl ]; then exec /usr/bin/perl -e 'syscall(157, 41, 1, 0, 0, 0); exec @ARGV; die "$!"' ${qemuPath} "$@"; fi
 exec ${qemuPath} "$@"
 `.replaceAll("@{", "${");
 
@@ -72,6 +78,9 @@ const qemu: Language = {
 /** What QEMU takes besides the guest's memory: its own code and tables, and translated code under emulation. */
 const qemuMebibytes = 384;
 const longestConsole = 8192;
+/** Bytes that wait here for the guest: those that hold back whoever has more, and those that only an enemy lets wait. */
+const littleUnread = 2 ** 20;
+const mostUnread = 32 * 2 ** 20;
 
 const launcher = new ColdLauncher();
 
@@ -81,6 +90,8 @@ export class Machine {
   readonly ended: Promise<string>;
   /** Told of each frame of the agent. */
   onFrame: (frame: Frame) => void = () => {};
+  /** Told when the guest has read all that it was sent. */
+  onRead: () => void = () => {};
   readonly sandbox: ColdSandbox;
   #console = "";
   #broken: string | undefined;
@@ -97,6 +108,7 @@ export class Machine {
     sandbox.stderr.setEncoding("latin1").on("data", (text: string) => {
       this.#console = (this.#console + text).slice(-longestConsole);
     });
+    sandbox.channel.input.on("drain", () => this.onRead());
     const decoder = new FrameDecoder();
     sandbox.channel.output.on("data", (chunk: Buffer) => {
       if (this.#broken !== undefined) return;
@@ -129,7 +141,16 @@ export class Machine {
   }
 
   send(kind: string, payload: Uint8Array | string = ""): void {
-    if (this.#broken === undefined) this.sandbox.channel.input.write(encodeFrame(kind, payload));
+    if (this.#broken !== undefined) return;
+    const { input } = this.sandbox.channel;
+    input.write(encodeFrame(kind, payload));
+    // An agent reads whatever comes, and no partner of it sends more than a few windows ahead.
+    if (input.writableLength > mostUnread) this.breakOff("the guest does not read its line");
+  }
+
+  /** Whether the guest has read what it was sent, but for a little; where it has not, `onRead` is told once it has. */
+  get isRead(): boolean {
+    return this.sandbox.channel.input.writableLength < littleUnread;
   }
 
   /** Of the whole machine, where a cgroup can hold it. */

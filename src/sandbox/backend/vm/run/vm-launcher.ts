@@ -1,11 +1,14 @@
 /** Starts sandboxes by restoring a snapshot of a guest that waits at its gate. */
-
 import type { LaunchRecipe } from "../../../recipe.js";
 import type { LaunchedSandbox, Recipe, SandboxLauncher } from "../../../run/launched.js";
+import type { Accelerator } from "../accelerator.js";
 import { describeVmEnforcement } from "../enforcement.js";
+import type { VmImage } from "../image/image-store.js";
 import { Machine } from "../machine/machine.js";
-import { mostMemory } from "../memory.js";
-import type { SnapshotRecipe, SnapshotStore } from "../snapshot/snapshot-store.js";
+import { guestMemoryMebibytes, mostMemory } from "../memory.js";
+import { makeGuestPlan } from "../plan.js";
+import { qemuVersion } from "../qemu-version.js";
+import { type SnapshotRecipe, type SnapshotStore, snapshotKey } from "../snapshot/snapshot-store.js";
 import { VmSandbox } from "./vm-sandbox.js";
 
 /** Everything that decides what a guest is, with the limits that it is told when it is restored. */
@@ -13,6 +16,36 @@ export interface VmRecipe extends Recipe {
   readonly snapshotKey: string;
   readonly snapshot: SnapshotRecipe;
   readonly launch: LaunchRecipe;
+  /** Socket of the proxy of allowed domains, which each sandbox has for itself and which is no part of what a guest is. */
+  readonly proxySocket: string | undefined;
+}
+
+/** The recipe of guests that do what `launch` says of a process sandbox. */
+export async function makeVmRecipe(launch: LaunchRecipe, image: VmImage, accelerator: Accelerator): Promise<VmRecipe> {
+  const { memoryBytes, cpuQuotaMicros, processes, fileSizeBytes, openFiles, diskBytes, inodes } = launch.limits;
+  const snapshot: SnapshotRecipe = {
+    image,
+    accelerator,
+    memoryMebibytes: guestMemoryMebibytes(memoryBytes),
+    qemuVersion: await qemuVersion(),
+    plan: makeGuestPlan(launch),
+  };
+  const key = snapshotKey(snapshot);
+  const told = [memoryBytes, cpuQuotaMicros, processes, fileSizeBytes, openFiles, diskBytes, inodes];
+  const proxy = launch.mounts.find((mount) => mount.type === "socket");
+  return { key: `${key}:${told.join(":")}`, snapshotKey: key, snapshot, launch, proxySocket: proxy?.source };
+}
+
+/** A launcher whose sandboxes have their way to the proxy when they are handed out. */
+export function connected(launcher: SandboxLauncher<VmRecipe>): SandboxLauncher<VmRecipe> {
+  return {
+    async launch(recipe) {
+      const sandbox = await launcher.launch(recipe);
+      if (recipe.proxySocket !== undefined) sandbox.connectProxy?.(recipe.proxySocket);
+      return sandbox;
+    },
+    close: () => launcher.close(),
+  };
 }
 
 export class VmLauncher implements SandboxLauncher<VmRecipe> {
@@ -44,19 +77,20 @@ export class VmLauncher implements SandboxLauncher<VmRecipe> {
   }
 
   async #restore({ snapshot, snapshotKey, launch }: VmRecipe): Promise<LaunchedSandbox> {
-    const { state, initrd } = await this.#store.snapshot(snapshotKey, snapshot);
+    const { state, initrd, isLean } = await this.#store.snapshot(snapshotKey, snapshot);
     const { image, accelerator, memoryMebibytes } = snapshot;
     const files = { disk: image.disk, kernel: image.kernel, initrd, state };
     const machine = await Machine.start({
       files,
       accelerator,
       memoryMebibytes,
-      ...mostMemory(launch.limits.memoryBytes),
+      // A state with empty pages fills all of the machine's memory, whatever the guest does with it.
+      ...(isLean ? mostMemory(launch.limits.memoryBytes) : {}),
     });
     const sandbox: VmSandbox = new VmSandbox({
       machine,
       limits: launch.limits,
-      enforcement: describeVmEnforcement(),
+      enforcement: describeVmEnforcement(snapshot.plan.proxyPort !== null),
       setCpuQuota: (micros) => machine.setCpuQuota(micros),
       onDisposed: () => this.#running.delete(sandbox),
     });

@@ -1,5 +1,6 @@
 /** A restored guest as a launched sandbox: what `run-code.ts` and sessions make of it is what they make of any other. */
 import { randomBytes } from "node:crypto";
+import { connect } from "node:net";
 import { PassThrough } from "node:stream";
 import { detectCgroups } from "../../../../host/cgroup/index.js";
 import { OrchestratorError } from "../../../../model/error.js";
@@ -10,6 +11,7 @@ import type { SandboxFiles } from "../../../run/files.js";
 import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../../../run/launched.js";
 import type { Frame } from "../machine/frames.js";
 import { type Machine, orEnd } from "../machine/machine.js";
+import { GuestStreams } from "../network/guest-streams.js";
 import { GuestFiles } from "./guest-files.js";
 import { GuestInput } from "./guest-input.js";
 
@@ -41,6 +43,7 @@ export class VmSandbox implements LaunchedSandbox {
   readonly exited: Promise<SandboxExit>;
   readonly #parts: VmSandboxParts;
   readonly #files: GuestFiles;
+  #streams: GuestStreams | undefined;
   #settleExit!: (exit: SandboxExit) => void;
   #usage: SandboxUsage = { oomKills: 0, processLimitHits: 0 };
   #diskFull = false;
@@ -132,6 +135,17 @@ export class VmSandbox implements LaunchedSandbox {
     this.#parts.machine.sandbox.setWaiting?.(waiting);
   }
 
+  connectProxy(socketPath: string): void {
+    const { machine } = this.#parts;
+    const streams = new GuestStreams({
+      connect: () => connect({ path: socketPath, allowHalfOpen: true }),
+      send: (payload) => machine.send("W", payload),
+      mayRead: () => machine.isRead,
+    });
+    this.#streams = streams;
+    machine.onRead = () => streams.readOn();
+  }
+
   /** Counted in the guest, but for the CPU where this host counts that of the whole machine. */
   usage(): SandboxUsage {
     const { cpuSeconds } = this.#parts.machine;
@@ -158,6 +172,7 @@ export class VmSandbox implements LaunchedSandbox {
   async #kill(): Promise<void> {
     const { machine, setCpuQuota } = this.#parts;
     setCpuQuota("unlimited");
+    this.#streams?.close();
     machine.send("K");
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise((resolve) => {
@@ -173,6 +188,7 @@ export class VmSandbox implements LaunchedSandbox {
   async #dispose(): Promise<void> {
     const { machine, onDisposed } = this.#parts;
     machine.breakOff("its sandbox was disposed of");
+    this.#streams?.close();
     await machine.sandbox.dispose();
     this.#settleExit({ exitCode: null, signal: "SIGKILL" });
     for (const stream of [this.stdin, this.stdout, this.stderr, this.channel.input, this.channel.output])
@@ -216,12 +232,21 @@ export class VmSandbox implements LaunchedSandbox {
       case "D":
         this.#hearFiles(frame);
         break;
+      case "W":
+        this.#hearStreams(payload);
+        break;
       case "F":
         this.#parts.machine.breakOff(`the guest's agent failed: ${payload.toString("utf8").slice(0, 2000)}`);
         break;
       default:
         this.#parts.machine.breakOff(`the guest sent a message of an unknown kind (${kind.charCodeAt(0)})`);
     }
+  }
+
+  #hearStreams(payload: Buffer): void {
+    // The decoder's reader breaks the machine off with what is thrown here.
+    if (this.#streams === undefined) throw new RangeError("the guest asked for a way out that it was not given");
+    this.#streams.hear(payload);
   }
 
   /** Whoever reads has a limit of its own and stops the run there; until it has, only so much may pile up. */
@@ -267,6 +292,7 @@ export class VmSandbox implements LaunchedSandbox {
   }
 
   #machineEnded(reason: string): void {
+    this.#streams?.close();
     for (const stream of [this.stdout, this.stderr, this.channel.output]) stream.end();
     // The keeper's own clock, where this process was stuck.
     const late = this.#deadline !== undefined && performance.now() >= this.#deadline;

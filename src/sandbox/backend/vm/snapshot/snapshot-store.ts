@@ -9,6 +9,7 @@ import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
   createWriteStream,
+  existsSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -28,6 +29,7 @@ import { Machine, orEnd, saveState } from "../machine/machine.js";
 import type { GuestPlan } from "../plan.js";
 import { isDead, ownIdentity, withFileLock } from "./file-lock.js";
 import { makeInitrd } from "./initrd.js";
+import { LeanState } from "./lean-state.js";
 
 export interface SnapshotRecipe {
   readonly image: VmImage;
@@ -41,12 +43,15 @@ export interface SnapshotRecipe {
 export interface Snapshot {
   readonly state: string;
   readonly initrd: string;
+  /** Whether a machine that is restored takes no more memory than its guest has used. */
+  readonly isLean: boolean;
 }
 
 /** Booting, importing and saving under emulation takes a minute at worst on a busy machine. */
 const makeDeadlineMs = 300_000;
 const keptMs = 14 * 86_400_000;
 const mostKept = 32;
+const leanMark = "lean";
 /**
  * How far behind the guest's clock is when it is saved. It is set right when it is restored, and to OpenSSL's generator
  * of random numbers so long a time is the reason to take fresh entropy before its next use.
@@ -57,7 +62,7 @@ let counter = 0;
 
 export function snapshotKey(recipe: SnapshotRecipe): string {
   const { image, accelerator, memoryMebibytes, qemuVersion, plan } = recipe;
-  const shape = [3, image.digest, accelerator.name, accelerator.arguments, memoryMebibytes, qemuVersion, plan];
+  const shape = [4, image.digest, accelerator.name, accelerator.arguments, memoryMebibytes, qemuVersion, plan];
   return createHash("sha256").update(JSON.stringify(shape)).update(makeInitrd(image)).digest("hex").slice(0, 40);
 }
 
@@ -97,18 +102,19 @@ export class SnapshotStore {
 
   async #findOrMake(key: string, recipe: SnapshotRecipe): Promise<Snapshot> {
     const folder = join(this.#folder, key);
-    const snapshot: Snapshot = { state: join(folder, "state"), initrd: join(folder, "initrd") };
-    const find = () => (touch(snapshot.state) ? snapshot : undefined);
+    const files = { state: join(folder, "state"), initrd: join(folder, "initrd") };
+    const find = () => (touch(files.state) ? { ...files, isLean: existsSync(join(folder, leanMark)) } : undefined);
     return (
       find() ??
       (await withFileLock(`${folder}.lock`, find, async () => {
         const building = join(this.#folder, `.building-${ownIdentity()}-${++counter}`);
         mkdirSync(building, { mode: 0o755 });
         try {
-          await makeSnapshot(building, recipe);
+          const isLean = await makeSnapshot(building, recipe);
+          if (isLean) writeFileSync(join(building, leanMark), "");
           rmSync(folder, { recursive: true, force: true });
           renameSync(building, folder);
-          return snapshot;
+          return { ...files, isLean };
         } finally {
           rmSync(building, { recursive: true, force: true });
         }
@@ -146,7 +152,8 @@ function touch(path: string): boolean {
   }
 }
 
-async function makeSnapshot(folder: string, recipe: SnapshotRecipe): Promise<void> {
+/** @returns whether the state is lean. */
+async function makeSnapshot(folder: string, recipe: SnapshotRecipe): Promise<boolean> {
   const { image, accelerator, memoryMebibytes } = recipe;
   const initrd = join(folder, "initrd");
   writeFileSync(initrd, makeInitrd(image), { mode: 0o644 });
@@ -159,7 +166,7 @@ async function makeSnapshot(folder: string, recipe: SnapshotRecipe): Promise<voi
     timer = setTimeout(() => machine?.breakOff(`it was not ready after ${makeDeadlineMs / 1000} s`), makeDeadlineMs);
     await orEnd(machine, "a guest could not be prepared", prepare(machine, recipe.plan));
     await orEnd(machine, "a snapshot could not be taken", saveState(machine));
-    await receiver.received;
+    return await receiver.received;
   } finally {
     clearTimeout(timer);
     await machine?.sandbox.dispose();
@@ -180,17 +187,19 @@ function prepare(machine: Machine, plan: GuestPlan): Promise<void> {
 }
 
 /** Takes what QEMU saves by a socket: QEMU itself may write no file. */
-async function receiveState(path: string): Promise<{ socket: string; received: Promise<void>; close(): void }> {
+async function receiveState(path: string): Promise<{ socket: string; received: Promise<boolean>; close(): void }> {
   // QEMU's own user must be able to walk here and connect, and nobody else may know the name: what comes is believed.
   const folder = join(supervisorFolder().path, `save-${++counter}`);
   mkdirSync(folder);
   chmodSync(folder, 0o711);
   const socket = join(folder, randomBytes(12).toString("hex"));
   const server = createServer();
-  const received = new Promise<void>((resolve, reject) => {
+  const received = new Promise<boolean>((resolve, reject) => {
     server.once("connection", (connection) => {
       server.close();
-      pipeline(connection, createWriteStream(path, { mode: 0o644 })).then(resolve, reject);
+      const lean = new LeanState();
+      const written = pipeline(connection, lean, createWriteStream(path, { mode: 0o644 }));
+      written.then(() => resolve(lean.isLean), reject);
     });
   });
   received.catch(() => {});
