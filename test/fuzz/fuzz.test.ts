@@ -15,6 +15,7 @@ import { parseNpmRequirement } from "#src/sandbox/packages/javascript/requiremen
 import { parseAllowedDistribution, parseRequirement } from "#src/sandbox/packages/python/requirement.js";
 import { fuzzEach, refusesWith } from "./each.js";
 import type { FuzzTarget } from "./fuzzer.js";
+import { guestTargets } from "./guest-targets.js";
 
 const utf8 = (texts: readonly string[]) => texts.map((text) => Buffer.from(text));
 const pipelineFiles = (folder: string): string[] =>
@@ -140,6 +141,7 @@ const targets: readonly FuzzTarget[] = [
       }
     },
   },
+  ...guestTargets,
   {
     name: "JSON of a driver",
     seeds: utf8(['{"a": [1, {"b": "\\u0041\\""}], "c": null}', `${"[".repeat(150)}${"]".repeat(150)}`]),
