@@ -20,6 +20,7 @@ export function describeNetwork(backend: BackendUnderTest): void {
       const files = { "ca.pem": internet.certificate };
       const ran = await runOnNetwork!(internet, domains, code, { language, files });
       denied = ran.denied;
+      expect(ran.result.verdict, `${ran.result.error?.message}\n${ran.result.stderr}`).toBe("ok");
       return ran.result;
     }
 

@@ -81,6 +81,9 @@ export async function buildVmImage(options: BuildVmImageOptions = {}): Promise<V
   const { name = defaultImageName, packages = [], include = [], onProgress = () => {} } = options;
   checkOptions(name, include);
   requireTools();
+  // Before anything is downloaded: this may name a package that is not here.
+  const installed = usualPackages.filter((usual) => existsSync(`/var/lib/dpkg/info/${usual}.list`));
+  const { versions, paths } = debianClosure([...installed, ...packages]);
   const root = vmFolder();
   mkdirSync(join(root, "images"), { recursive: true, mode: 0o755 });
   const building = mkdtempSync(join(root, "images", `.building-${process.pid}-`));
@@ -92,8 +95,6 @@ export async function buildVmImage(options: BuildVmImageOptions = {}): Promise<V
     const boot = await fetchBootFiles(image, scratch);
     rmSync(scratch, { recursive: true, force: true });
     const interpreters = await interpreterPaths();
-    const installed = usualPackages.filter((usual) => existsSync(`/var/lib/dpkg/info/${usual}.list`));
-    const { versions, paths } = debianClosure([...installed, ...packages]);
     onProgress(`copying ${paths.length} files of ${versions.size} packages`);
     const staging = join(building, "root");
     await stage(staging, paths, [...interpreters, ...include]);

@@ -12,8 +12,7 @@ const deepest = 32;
 const mostEntries = 20_000;
 const mostListed = 10_000;
 const mostOmissions = 100;
-/** A guest that is well answers at once, and tells this much in a second. */
-const patienceMs = 1500;
+/** A guest that is well tells this much in a millisecond. */
 const slowestBytesPerMs = 8192;
 const longestPath = 32_768;
 
@@ -34,6 +33,8 @@ export interface FileLine {
   send(kind: string, payload: string): void;
   /** Told of the frames `N`, `T` and `D` from now on. */
   listen(listener: (frame: Frame) => void): void;
+  /** How long a guest that is well may take to begin with an answer. */
+  patienceMs(): number;
   /** Resolves once the machine is no more. */
   readonly ended: Promise<unknown>;
 }
@@ -116,11 +117,15 @@ export class GuestFiles implements SandboxFiles {
 
   async #walk(): Promise<{ readonly entries: readonly Entry[]; readonly cut: boolean } | undefined> {
     const entries: Entry[] = [];
-    const answer = await this.#ask({ ask: "walk", depth: deepest, entries: mostEntries }, patienceMs, (frame) => {
-      if (frame.kind !== "N") return;
-      const entry = readEntry(frame.payload);
-      if (entry !== undefined && entries.length < mostEntries) entries.push(entry);
-    });
+    const answer = await this.#ask(
+      { ask: "walk", depth: deepest, entries: mostEntries },
+      this.#line.patienceMs(),
+      (frame) => {
+        if (frame.kind !== "N") return;
+        const entry = readEntry(frame.payload);
+        if (entry !== undefined && entries.length < mostEntries) entries.push(entry);
+      },
+    );
     return answer === undefined ? undefined : { entries, cut: answer.cut === true };
   }
 
@@ -128,7 +133,7 @@ export class GuestFiles implements SandboxFiles {
   async #read(path: Buffer, most: number): Promise<Buffer | undefined> {
     const chunks: Buffer[] = [];
     let left = Math.min(most, longestRead);
-    const patience = patienceMs + left / slowestBytesPerMs;
+    const patience = this.#line.patienceMs() + left / slowestBytesPerMs;
     const question = { ask: "read", path: path.toString("base64"), most: left };
     const answer = await this.#ask(question, patience, ({ kind, payload }) => {
       if (kind !== "T") return;

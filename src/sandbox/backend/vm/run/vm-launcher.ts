@@ -1,4 +1,5 @@
 /** Starts sandboxes by restoring a snapshot of a guest that waits at its gate. */
+import { detectCgroups } from "../../../../host/cgroup/index.js";
 import type { LaunchRecipe } from "../../../recipe.js";
 import type { LaunchedSandbox, Recipe, SandboxLauncher } from "../../../run/launched.js";
 import type { Accelerator } from "../accelerator.js";
@@ -84,8 +85,8 @@ export class VmLauncher implements SandboxLauncher<VmRecipe> {
       files,
       accelerator,
       memoryMebibytes,
-      // A state with empty pages fills all of the machine's memory, whatever the guest does with it.
-      ...(isLean ? mostMemory(launch.limits.memoryBytes) : {}),
+      // A limit that is no cgroup counts what is only set aside, and a state with empty pages fills all of the memory.
+      ...(isLean && detectCgroups().memory.usable ? mostMemory(launch.limits.memoryBytes) : {}),
     });
     const sandbox: VmSandbox = new VmSandbox({
       machine,

@@ -27,8 +27,12 @@ export interface VmSandboxParts {
 
 /** A guest that is restored answers in a second; on a busy machine under emulation in a few. */
 const startDeadlineMs = 30_000;
-/** A guest that is well kills everything in a few milliseconds. */
+/**
+ * A guest that is well kills everything in a few milliseconds, and tells its files at once. On a machine that has no time for it it
+ * takes longer: a run that has ended by itself may use what is left of its time limit.
+ */
 const killPatienceMs = 1000;
+const filesPatienceMs = 1500;
 /** More than one line of a session may bring, and no more than a supervisor can bear. */
 const surplusBytes = 16 * 2 ** 20;
 
@@ -47,6 +51,7 @@ export class VmSandbox implements LaunchedSandbox {
   #settleExit!: (exit: SandboxExit) => void;
   #usage: SandboxUsage = { oomKills: 0, processLimitHits: 0 };
   #diskFull = false;
+  #hasExited = false;
   #deadline: number | undefined;
   #hearFiles: (frame: Frame) => void = () => {};
   #passed!: () => void;
@@ -87,6 +92,7 @@ export class VmSandbox implements LaunchedSandbox {
         this.#hearFiles = listener;
       },
       ended: machine.ended,
+      patienceMs: () => filesPatienceMs + this.#timeLeftMs(),
     };
     this.#files = new GuestFiles(line, () => this.#diskFull);
     machine.onFrame = (frame) => this.#hear(frame);
@@ -176,7 +182,7 @@ export class VmSandbox implements LaunchedSandbox {
     machine.send("K");
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise((resolve) => {
-      timer = setTimeout(resolve, killPatienceMs, "late");
+      timer = setTimeout(resolve, killPatienceMs + this.#timeLeftMs(), "late");
     });
     const outcome = await Promise.race([this.#whenAllDead, machine.ended, patience]);
     clearTimeout(timer);
@@ -282,7 +288,14 @@ export class VmSandbox implements LaunchedSandbox {
     return told;
   }
 
+  /** Of the time limit, once the run has ended by itself. */
+  #timeLeftMs(): number {
+    if (!this.#hasExited || this.#deadline === undefined) return 0;
+    return Math.max(0, this.#deadline - performance.now());
+  }
+
   #takeExit(payload: Buffer): void {
+    this.#hasExited = true;
     const { code, signal } = this.#takeUsage(payload);
     const name = typeof signal === "number" ? (signalName(signal) ?? `signal ${signal}`) : null;
     const exitCode = typeof code === "number" && Number.isInteger(code) ? code & 0xff : null;
