@@ -3,6 +3,7 @@ import { softwareEmulation } from "#src/sandbox/backend/vm/accelerator.js";
 import { findImage, type VmImage, vmFolder } from "#src/sandbox/backend/vm/image/image-store.js";
 import { connected, makeVmRecipe, VmLauncher } from "#src/sandbox/backend/vm/run/vm-launcher.js";
 import { SnapshotStore } from "#src/sandbox/backend/vm/snapshot/snapshot-store.js";
+import { emulatedEgress } from "#src/sandbox/backend/vm/vm-backend.js";
 import "#src/sandbox/language/index.js";
 import { hiddenPackageFolders, makeRecipe, requireInterpreter } from "#src/sandbox/backend/process/make-recipe.js";
 import { resolveSandboxConfig } from "#src/sandbox/config.js";
@@ -30,7 +31,7 @@ export const vmUnderTest: BackendUnderTest = {
   },
   sharesOneDisk: true,
   runOnNetwork: async (internet, domains, code, options) => {
-    const attachment = await internet.attach(domains);
+    const attachment = await internet.attach(domains, emulatedEgress);
     const config = resolveSandboxConfig({ allowedDomains: ["allowed.test"], timeLimit: 120 });
     const request = resolveCodeRequest(code, options);
     const { language } = request;

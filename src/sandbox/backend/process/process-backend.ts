@@ -10,6 +10,7 @@ import type { ResolvedSandboxConfig } from "../../config.js";
 import type { Interpreter, Language } from "../../language.js";
 import { languageNamed } from "../../language.js";
 import { attachNetwork, type NetworkAttachment } from "../../network/attachment.js";
+import type { EgressLimits } from "../../network/proxy.js";
 import { PackageViews, sourcesWith } from "../../packages/index.js";
 import { packagePart } from "../../packages/part.js";
 import type { LaunchRecipe, RecipePart } from "../../recipe.js";
@@ -94,8 +95,16 @@ export class ProcessBackend implements SandboxBackend {
     }
   }
 
-  /** Everything that decides what a sandbox of this configuration and language is. */
-  async prepare(config: ResolvedSandboxConfig, language: Language): Promise<PreparedRecipe<LaunchRecipe>> {
+  /**
+   * Everything that decides what a sandbox of this configuration and language is.
+   *
+   * @param egress limits of the proxy of allowed domains where they are not the usual ones.
+   */
+  async prepare(
+    config: ResolvedSandboxConfig,
+    language: Language,
+    egress: Partial<EgressLimits> = {},
+  ): Promise<PreparedRecipe<LaunchRecipe>> {
     await sweepOnce();
     const interpreter = await requireInterpreter(language);
     const parts: RecipePart[] = [];
@@ -112,7 +121,7 @@ export class ProcessBackend implements SandboxBackend {
       }
       let network: NetworkAttachment | undefined;
       if (config.allowedDomains.length > 0) {
-        network = await attachNetwork(config.allowedDomains, { directory: supervisorFolder().path });
+        network = await attachNetwork(config.allowedDomains, { directory: supervisorFolder().path, limits: egress });
         parts.push(network);
       }
       const hidden = await hiddenPackageFolders();

@@ -8,7 +8,7 @@ export interface Accelerator {
 }
 
 /** Instructions that interpreters and numerical libraries need, and none that are slow to translate. */
-const plainProcessor = "Nehalem,+rdrand,+rdseed,-vmx";
+const plainProcessor = "Nehalem,+rdrand,-vmx";
 
 export const softwareEmulation: Accelerator = {
   name: "software",

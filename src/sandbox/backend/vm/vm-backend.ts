@@ -30,6 +30,9 @@ import { SnapshotStore } from "./snapshot/snapshot-store.js";
 const mostSpares = 1;
 const mostSparesInAll = 3;
 
+/** An interpreter that is emulated may load its TLS for seconds between its tunnel and its hello. */
+export const emulatedEgress = { openMs: 60_000 } as const;
+
 export class VmBackend implements SandboxBackend {
   readonly name = "vm";
   /** Finds interpreters, views and networks, for guests as for processes. */
@@ -108,9 +111,11 @@ export class VmBackend implements SandboxBackend {
   }
 
   async #prepare(config: ResolvedSandboxConfig, language: Language): Promise<PreparedRecipe<VmRecipe>> {
-    const { recipe: launch, denials, release } = await this.#host.prepare(config, language);
+    const isEmulated = config.vm.accelerator === "software";
+    const egress = isEmulated ? emulatedEgress : {};
+    const { recipe: launch, denials, release } = await this.#host.prepare(config, language, egress);
     try {
-      const accelerator = config.vm.accelerator === "kvm" ? hardwareVirtualization : softwareEmulation;
+      const accelerator = isEmulated ? softwareEmulation : hardwareVirtualization;
       const recipe = await makeVmRecipe(launch, requireImage(config.vm.image), accelerator);
       return { recipe, denials, release };
     } catch (error) {

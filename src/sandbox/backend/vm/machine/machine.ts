@@ -15,6 +15,7 @@ import type { ResolvedSandboxConfig } from "../../../config.js";
 import { resolveSandboxConfig } from "../../../config.js";
 import type { Language } from "../../../language.js";
 import { driverFolder, type Mount } from "../../../recipe.js";
+import type { SandboxExit } from "../../../run/launched.js";
 import { ColdLauncher } from "../../process/cold/cold-launcher.js";
 import type { ColdSandbox } from "../../process/cold/cold-sandbox.js";
 import { makeRecipe } from "../../process/make-recipe.js";
@@ -104,7 +105,7 @@ export class Machine {
     this.#brokeDown = new Promise((resolve) => {
       this.#breakDown = resolve;
     });
-    this.ended = Promise.race([this.#brokeDown, sandbox.exited.then((exit) => this.#describeExit(exit.failure))]);
+    this.ended = Promise.race([this.#brokeDown, sandbox.exited.then((exit) => this.#describeExit(exit))]);
     sandbox.stderr.setEncoding("latin1").on("data", (text: string) => {
       this.#console = (this.#console + text).slice(-longestConsole);
     });
@@ -179,12 +180,16 @@ export class Machine {
       .slice(-1000);
   }
 
-  #describeExit(failure: string | undefined): string {
+  #describeExit({ failure, exitCode, signal }: SandboxExit): string {
     if (failure !== undefined) return failure;
-    const words = this.lastWords;
     const panic = /Kernel panic[ -~]*/.exec(this.#console)?.[0];
     if (panic !== undefined) return `the guest's kernel gave up: ${panic}`;
-    return `the virtual machine ended${words === "" ? "" : `: ${words}`}`;
+    const words = this.lastWords;
+    const said = words === "" ? "" : `: ${words}`;
+    if (this.sandbox.usage().oomKills > 0)
+      return `the virtual machine was killed because it needed more of the host's memory than it may have${said}`;
+    const how = signal ?? (exitCode === 0 ? "" : `exit code ${exitCode}`);
+    return `the virtual machine ended${how === "" ? "" : ` (${how})`}${said}`;
   }
 }
 
