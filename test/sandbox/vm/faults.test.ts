@@ -50,6 +50,14 @@ const deeds = {
   ],
   "that sends nonsense": ["$b printf '\\0\\0\\0\\1?x' >&3", /unknown kind/],
   "that floods its line": ["while :; do $b cat /dev/zero >&3; done", /unknown kind/],
+  "that asks for a way out that it was not given": [
+    "$b printf '\\0\\0\\0\\5Wo\\0\\0\\0\\1' >&3",
+    /a way out that it was not given/,
+  ],
+  "that speaks of what it has not opened": [
+    "# with a way out\n$b printf '\\0\\0\\0\\6Wd\\0\\0\\0\\1x' >&3",
+    /a stream that is not open/,
+  ],
   "that says nothing any more": ["", undefined],
 } as const satisfies Readonly<Record<string, readonly [string, RegExp | undefined]>>;
 
@@ -89,23 +97,36 @@ describe.runIf(isHere)("machines that fail", () => {
     const files = { disk: image.disk, kernel: image.kernel, initrd: hostileInitrd(deed) };
     const machine = await Machine.start({ files, accelerator: softwareEmulation, memoryMebibytes: 256 });
     const { limits } = resolveSandboxConfig({ timeLimit: 10 });
-    const sandbox = new VmSandbox({ machine, limits, enforcement: [], setCpuQuota: () => {}, onDisposed: () => {} });
-    await sandbox.go();
-    const request = resolveCodeRequest("print(1)", { language: "python" });
-    const result = await runCode(sandbox, request, { limits, startedAt: performance.now() });
-    if (words === undefined) expect(result.verdict).toBe("timeout");
-    else {
-      expect(result.verdict).toBe("sandbox-failure");
-      expect(result.error?.message).toMatch(words);
+    const sandbox = new VmSandbox({
+      machine,
+      limits,
+      enforcement: [],
+      // It boots here, where others are restored.
+      startDeadlineMs: 240_000,
+      setCpuQuota: () => {},
+      onDisposed: () => {},
+    });
+    try {
+      if (deed.startsWith("# with a way out")) sandbox.connectProxy(join(folder, "nobody"));
+      await sandbox.go();
+      const request = resolveCodeRequest("print(1)", { language: "python" });
+      const result = await runCode(sandbox, request, { limits, startedAt: performance.now() });
+      if (words === undefined) expect(result.verdict).toBe("timeout");
+      else {
+        expect(result.verdict).toBe("sandbox-failure");
+        expect(result.error?.message).toMatch(words);
+      }
+    } finally {
+      await sandbox.dispose();
     }
     expect(remainsOf(process.pid)).toEqual([]);
   });
 
   test("QEMU that is killed is a failure of the sandbox, and the next run has another machine", async () => {
-    await using executor = executorOf(vmUnderTest, { timeLimit: 60, warm: false });
+    await using executor = executorOf(vmUnderTest, { timeLimit: 240, warm: false });
     const started = new Promise<void>((resolve) => {
       void executor
-        .executeCode("print('up', flush=True)\nimport time\ntime.sleep(50)", { onStdout: () => resolve() })
+        .executeCode("print('up', flush=True)\nimport time\ntime.sleep(200)", { onStdout: () => resolve() })
         .then((result) => ended(result));
     });
     let ended!: (result: { readonly verdict: string }) => void;

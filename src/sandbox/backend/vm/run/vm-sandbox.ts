@@ -19,14 +19,16 @@ export interface VmSandboxParts {
   readonly machine: Machine;
   readonly limits: ResolvedLimits;
   readonly enforcement: readonly Enforcement[];
+  /** How long a guest may take to pass its gate. Default a minute. */
+  readonly startDeadlineMs?: number;
   /** Limits the CPU of the whole machine; `"unlimited"` lifts it. */
   setCpuQuota(micros: number | "unlimited"): void;
   /** Told once, when everything is gone. */
   onDisposed(): void;
 }
 
-/** A guest that is restored answers in a second; on a busy machine under emulation in a few. */
-const startDeadlineMs = 30_000;
+/** A guest that is restored answers in a second; on a very busy machine under emulation in many. */
+const usualStartDeadlineMs = 60_000;
 /**
  * A guest that is well kills everything in a few milliseconds, and tells its files at once. On a machine that has no time for it it
  * takes longer: a run that has ended by itself may use what is left of its time limit.
@@ -101,7 +103,7 @@ export class VmSandbox implements LaunchedSandbox {
 
   /** Tells the restored guest the time and its limits, gives it entropy of its own, and lets its driver go. */
   async go(): Promise<void> {
-    const { machine, limits } = this.#parts;
+    const { machine, limits, startDeadlineMs = usualStartDeadlineMs } = this.#parts;
     const { memoryBytes, processes, cpuQuotaMicros, openFiles, fileSizeBytes, diskBytes, inodes } = limits;
     const order = {
       time: `${Date.now()}000000`,
