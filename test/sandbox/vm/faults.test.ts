@@ -34,6 +34,7 @@ while read -r module; do $b insmod "/modules/$module.ko"; done </modules/order
 until [ -c /dev/vport0p1 -o -c /dev/vport1p1 ]; do $b usleep 20000; done
 line=/dev/vport0p1
 [ -c $line ] || line=/dev/vport1p1
+until (exec 3<>$line) 2>/dev/null; do $b usleep 20000; done
 exec 3<>$line
 $b printf '\\0\\0\\0\\0G' >&3
 $b sleep 1
