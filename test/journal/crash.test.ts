@@ -29,7 +29,8 @@ afterEach(() => {
 });
 
 test(`${crashes} kills: every task succeeds exactly once, no output changes, nothing that succeeded runs again`, {
-  timeout: 120_000 + crashes * 10_000,
+  // The machine may be a busy one.
+  timeout: 120_000 + crashes * 60_000,
 }, async () => {
   const seed = Number(process.env.ORCHESTRATOR_SEED ?? Date.now() % 1_000_000);
   const random = seededRandom(seed);
@@ -40,6 +41,7 @@ test(`${crashes} kills: every task succeeds exactly once, no output changes, not
       throw new Error(`with ORCHESTRATOR_SEED=${seed}, run ${run}: ${(error as Error).message}`, { cause: error });
     });
     rmSync(runFolder, { recursive: true, force: true });
+    if (crashes > 25) console.log(`${killed} of ${crashes} kills, in ${run + 1} runs, ORCHESTRATOR_SEED=${seed}`);
   }
   expect(killed).toBe(crashes);
 });
