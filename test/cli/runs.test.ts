@@ -77,7 +77,7 @@ test("--resume without an id takes the last run that is not done, and refuses wh
     );
     writeFileSync(join(cwd, "ok"), "");
     expect((await run("--resume")).code).toBe(0);
-    expect((await run("--resume")).stderr).toContain("all 1 succeeded");
+    expect((await run("--resume")).stderr).toContain("every one succeeded");
     expect((await run("--resume", "nope")).stderr).toContain('there is no run "nope" in kept');
   }));
 
