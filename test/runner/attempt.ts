@@ -31,6 +31,7 @@ export function attempt(
   work: DescribedWork,
   inputs: Inputs = {},
   more: Partial<AttemptRequest> = {},
+  onLog: () => void = () => undefined,
 ): Recorded {
   const story: string[] = [];
   let tellStarted!: (workerId: string) => void;
@@ -63,7 +64,10 @@ export function attempt(
       tellStarted(workerId);
     },
     progress: (value) => void story.push(`progress ${JSON.stringify(value)}`),
-    log: (stream, text) => void story.push(`${stream} ${text}`),
+    log(stream, text) {
+      story.push(`${stream} ${text}`);
+      onLog();
+    },
     noted: (facts) => void story.push(`noted ${JSON.stringify(facts)}`),
     succeeded: (output, usage) => over({ end: "succeeded", output, usage }),
     failed: ({ error, reason, retryable, usage }) => over({ end: "failed", error, reason, retryable, usage }),
@@ -92,4 +96,10 @@ export async function failureOf({ ended }: Recorded): Promise<Extract<Ended, { e
   const result = await ended;
   if (result.end === "failed") return result;
   throw new Error(`the attempt did not fail: ${JSON.stringify(result)}`);
+}
+
+/** Holds this process up, as a loaded machine does. */
+export function holdUp(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
 }

@@ -4,7 +4,7 @@ import { command } from "#src/model/describe.js";
 import type { CommandOptions, CommandOutput } from "#src/model/work.js";
 import type { AttemptRequest } from "#src/port/runner.js";
 import { CommandRunner } from "#src/runner/command/command-runner.js";
-import { attempt, failureOf, outputOf } from "./attempt.js";
+import { attempt, failureOf, holdUp, outputOf } from "./attempt.js";
 import { eventually, ownCgroups, processesWith } from "./outside.js";
 
 const memoryHeld = detectCgroups().memory.usable;
@@ -35,6 +35,13 @@ describe("a command that ends well", () => {
     expect(recorded.story[0]).toMatch(/^started command-\d+$/);
     expect(recorded.story).toContain("stdout out");
     expect(recorded.story).toContain("stderr err");
+  });
+
+  it("loses nothing of it where this process is held up", async () => {
+    const recorded = Array.from({ length: 8 }, (_, index) =>
+      attempt(runner, command(["echo", `${index}`], { output: "text" }), {}, {}, () => holdUp(150)),
+    );
+    expect(await Promise.all(recorded.map(outputOf))).toEqual(["0", "1", "2", "3", "4", "5", "6", "7"]);
   });
 
   it("gives arguments to no shell", async () => {

@@ -3,7 +3,7 @@ import { detectCgroups } from "#src/host/cgroup/index.js";
 import { readProcessStat } from "#src/host/process-identity.js";
 import { subprocess } from "#src/model/describe.js";
 import { ProcessRunner, type ProcessRunnerOptions } from "#src/runner/process/process-runner.js";
-import { attempt, begun, failureOf, outputOf } from "./attempt.js";
+import { attempt, begun, failureOf, holdUp, outputOf } from "./attempt.js";
 import { eventually, ownCgroups, processesWith } from "./outside.js";
 
 const tasks = new URL("./fixtures/tasks.mjs", import.meta.url);
@@ -68,6 +68,15 @@ describe("calls", () => {
     expect(recorded.story).toContain("stdout to stdout");
     expect(recorded.story).toContain("stderr to stderr");
     expect(recorded.story.at(-1)).toBe("succeeded");
+  });
+
+  it("loses nothing of what is printed where this process is held up", async () => {
+    const recorded = attempt(makeRunner(), task("talk"), {}, {}, () => holdUp(100));
+    await recorded.ended;
+    expect(recorded.story.filter((line) => line.startsWith("std")).sort()).toEqual([
+      "stderr to stderr",
+      "stdout to stdout",
+    ]);
   });
 
   it("brings errors back as themselves", async () => {

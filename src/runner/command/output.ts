@@ -1,6 +1,7 @@
 /** What a command writes to one of its streams: the first bytes kept, each line told as it comes. */
 import type { Readable } from "node:stream";
-import { setTimeout as delay, setImmediate as turnOfTheLoop } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { untilQuiet } from "../until-quiet.js";
 import { LineSplitter } from "./line-splitter.js";
 
 export interface OutputOptions {
@@ -18,7 +19,7 @@ export class CapturedOutput {
   readonly #options: OutputOptions;
   readonly #stream: Readable;
   #bytes = 0;
-  #chunksTaken = 0;
+  #bytesRead = 0;
   truncated = false;
 
   constructor(stream: Readable, options: OutputOptions) {
@@ -33,9 +34,9 @@ export class CapturedOutput {
     });
   }
 
-  /** How often something was read. */
-  get reads(): number {
-    return this.#chunksTaken;
+  /** What was read, kept or not. */
+  get bytesRead(): number {
+    return this.#bytesRead;
   }
 
   /** Reads no more, and tells the last line. */
@@ -57,7 +58,7 @@ export class CapturedOutput {
   }
 
   #take(chunk: Uint8Array): void {
-    this.#chunksTaken++;
+    this.#bytesRead += chunk.length;
     const room = this.#options.maximumBytes - this.#bytes;
     if (room <= 0 && chunk.length > 0) {
       this.#limitReached();
@@ -77,9 +78,6 @@ export class CapturedOutput {
   }
 }
 
-/** Turns of the event loop that pipes are read for after the wait: what was in them at the exit takes one or two. */
-const mostTurns = 16;
-
 /**
  * Reads what a program that has exited wrote: to the end of its streams, or, where somebody else holds them open, all
  * that comes within `waitMs` and all that is in the pipes by then. A process that was held up finds the end of the wait
@@ -92,9 +90,5 @@ export async function readToEnd(outputs: readonly CapturedOutput[], waitMs: numb
   const complete = await Promise.race([ended, waited]);
   waiting.abort();
   if (complete) return;
-  const reads = (): number => outputs.reduce((sum, output) => sum + output.reads, 0);
-  for (let turn = 0, before = -1; turn < mostTurns && reads() !== before; turn++) {
-    before = reads();
-    await turnOfTheLoop();
-  }
+  await untilQuiet(() => outputs.reduce((sum, output) => sum + output.bytesRead, 0));
 }

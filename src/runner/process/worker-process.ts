@@ -15,6 +15,7 @@ import type { ProcessWork } from "../../model/work.js";
 import type { AttemptRequest } from "../../port/runner.js";
 import { LineSplitter } from "../command/line-splitter.js";
 import { cpuQuota } from "../process-limits.js";
+import { untilQuiet, wholeTurn } from "../until-quiet.js";
 import { WarmKeys } from "../warm-keys.js";
 import type { WorkerEnd } from "../worker/failure.js";
 import type { FunctionNumbers } from "../worker/function-numbers.js";
@@ -67,8 +68,8 @@ export class WorkerProcess {
   readonly #contained: ContainedProcess;
   readonly #socket: Socket;
   readonly #lines: readonly LineSplitter[];
-  /** Counts what came over stdout and stderr, to see when nothing more does. */
-  #outputEvents = 0;
+  /** What came over stdout and stderr, to see when nothing more does. */
+  #outputBytes = 0;
   #stderrTail = "";
   #error: Error | undefined;
   #toldCpuSeconds: number | undefined;
@@ -155,7 +156,7 @@ export class WorkerProcess {
     const lines = new LineSplitter((line) => this.attempt?.listener.log(stream, line));
     const readable = this.#contained.child[stream]!;
     readable.on("data", (chunk: Buffer) => {
-      this.#outputEvents++;
+      this.#outputBytes += chunk.length;
       if (stream === "stderr") this.#stderrTail = (this.#stderrTail + chunk.toString("latin1")).slice(-8192);
       lines.push(chunk);
     });
@@ -229,19 +230,12 @@ export class WorkerProcess {
     const { attempt } = this;
     if (attempt === undefined) return;
     const usage = this.#usage();
-    const waitForOutput = (seen: number): void => {
-      setImmediate(() => {
-        if (this.attempt !== attempt) return;
-        if (this.#outputEvents > seen) {
-          waitForOutput(this.#outputEvents);
-          return;
-        }
-        for (const lines of this.#lines) lines.end();
-        this.attempt = undefined;
-        tell(attempt, usage);
-      });
-    };
-    waitForOutput(this.#outputEvents);
+    void untilQuiet(() => this.#outputBytes).then(() => {
+      if (this.attempt !== attempt) return;
+      for (const lines of this.#lines) lines.end();
+      this.attempt = undefined;
+      tell(attempt, usage);
+    });
   }
 
   async #waitForEnd(): Promise<void> {
@@ -256,7 +250,8 @@ export class WorkerProcess {
     this.state = "ended";
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, drainMs))]);
     // An end that was reported just before the exit is told on the next turn.
-    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    await untilQuiet(() => this.#outputBytes);
+    await wholeTurn();
     const { usage, oomKills } = await this.#contained.finish(0);
     for (const lines of this.#lines) lines.end();
     for (const stream of [this.#socket, this.#contained.child.stdout, this.#contained.child.stderr]) stream?.destroy();
