@@ -4,13 +4,14 @@ import { basename, dirname, extname, resolve } from "node:path";
 import { checkCycles, ReferenceChecker } from "./check-references.js";
 import { checkTask } from "./check-tasks.js";
 import { baseNames, compileTasks } from "./compile-tasks.js";
-import { documentLimits, SourceDocument, tooLarge } from "./document.js";
+import { describePath, documentLimits, SourceDocument, tooLarge } from "./document.js";
 import type { ExpressionError } from "./expression.js";
 import { definePipelineInputs } from "./inputs.js";
 import type { Pipeline } from "./pipeline.js";
 import { PipelineError, type PipelineProblem } from "./problem.js";
 import type { PipelineDefinition } from "./schema.js";
 import { checkShape } from "./shape.js";
+import { isConsequence } from "./sound-part.js";
 import { compileTemplate, type Template } from "./template.js";
 
 /**
@@ -51,9 +52,13 @@ export function parsePipeline(text: string, options: ParseOptions = {}): Pipelin
   const { file = "pipeline.yaml", directory = process.cwd() } = options;
   const document = new SourceDocument(file, text);
   if (document.value === null) throw new PipelineError(file, [noPlace("is empty; a pipeline has at least tasks")]);
-  const shape = checkShape(document);
-  if (Array.isArray(shape)) throw new PipelineError(file, inFileOrder(shape as PipelineProblem[]));
-  return compile(document, shape as PipelineDefinition, directory);
+  const { definition, problems: wrong, removed } = checkShape(document);
+  if (definition === undefined) throw new PipelineError(file, inFileOrder(wrong));
+  const { pipeline, problems } = compile(document, definition, directory);
+  const places = removed.map(describePath);
+  const all = [...wrong, ...problems.filter(({ where }) => !isConsequence(where, places))];
+  if (all.length > 0) throw new PipelineError(file, inFileOrder(all));
+  return pipeline;
 }
 
 function readText(file: string): string {
@@ -79,7 +84,11 @@ function noPlace(message: string): PipelineProblem {
   return { where: "", message, line: 0, column: 0, frame: "" };
 }
 
-function compile(document: SourceDocument, definition: PipelineDefinition, directory: string): Pipeline {
+function compile(
+  document: SourceDocument,
+  definition: PipelineDefinition,
+  directory: string,
+): { readonly pipeline: Pipeline; readonly problems: readonly PipelineProblem[] } {
   const problems: PipelineProblem[] = [];
   const report = (path: readonly (string | number)[], message: string, part?: "key" | "value") =>
     problems.push(document.problem(path, message, part));
@@ -101,9 +110,9 @@ function compile(document: SourceDocument, definition: PipelineDefinition, direc
   for (const output of outputs.values()) references.template(output);
   checkCycles(tasks, report);
 
-  if (problems.length > 0) throw new PipelineError(document.file, inFileOrder(problems));
   const name = definition.name ?? basename(document.file, extname(document.file));
-  return { name, file: document.file, directory, document, definition, inputs, tasks, outputs };
+  const pipeline = { name, file: document.file, directory, document, definition, inputs, tasks, outputs };
+  return { pipeline, problems };
 }
 
 function inFileOrder(problems: readonly PipelineProblem[]): PipelineProblem[] {

@@ -8,48 +8,62 @@ import type { DocumentPath, SourceDocument } from "./document.js";
 import type { PipelineProblem } from "./problem.js";
 import { type PipelineDefinition, pipelineSchema } from "./schema.js";
 import { namePattern } from "./schema-values.js";
+import { soundPart } from "./sound-part.js";
 
 type Issue = z.core.$ZodIssue;
 
-/** The definition, where its shape is right; otherwise every problem of its shape. */
-export function checkShape(document: SourceDocument): PipelineDefinition | readonly PipelineProblem[] {
-  const checked = pipelineSchema.safeParse(document.value, { reportInput: true });
-  if (checked.success) return checked.data;
-  return checked.error.issues.flatMap((issue) => problemsOf(document, issue, []));
+export interface CheckedShape {
+  /** The definition, without what is wrong with it; `undefined` where too much is. */
+  readonly definition: PipelineDefinition | undefined;
+  readonly problems: readonly PipelineProblem[];
+  /** What is wrong and not in the definition. */
+  readonly removed: readonly DocumentPath[];
 }
 
-function problemsOf(document: SourceDocument, issue: Issue, above: DocumentPath): PipelineProblem[] {
+export function checkShape(document: SourceDocument): CheckedShape {
+  const checked = pipelineSchema.safeParse(document.value, { reportInput: true });
+  if (checked.success) return { definition: checked.data, problems: [], removed: [] };
+  const wrong = checked.error.issues.flatMap((issue) => wrongOf(issue, []));
+  const removed = wrong.map(({ path }) => path);
+  const sound = pipelineSchema.safeParse(soundPart(document.value, removed));
+  const problems = wrong.map(({ path, message, part }) => document.problem(path, message, part));
+  return { definition: sound.data, problems, removed };
+}
+
+interface Wrong {
+  readonly path: DocumentPath;
+  readonly message: string;
+  readonly part: "key" | "value";
+}
+
+function wrongOf(issue: Issue, above: DocumentPath): Wrong[] {
   const path = [...above, ...(issue.path as (string | number)[])];
   switch (issue.code) {
     case "unrecognized_keys": {
       const known = knownKeys(path);
-      return issue.keys.map((key) => document.problem([...path, key], unknownKey(key, known, path), "key"));
+      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known, path), part: "key" }));
     }
-    case "invalid_key":
-      return [
-        document.problem(path, `"${path.at(-1)}" is no name: it takes letters, digits, _ and -, a letter first`, "key"),
-      ];
+    case "invalid_key": {
+      const message = `"${path.at(-1)}" is no name: it takes letters, digits, _ and -, a letter first`;
+      return [{ path, message, part: "key" }];
+    }
     case "invalid_union":
-      return unionProblems(document, issue, path);
+      return wrongOfUnion(issue, path);
     default:
-      return [document.problem(path, messageOf(issue, path), isMissing(issue) ? "key" : "value")];
+      return [{ path, message: messageOf(issue, path), part: isMissing(issue) ? "key" : "value" }];
   }
 }
 
 /** Of a union's branches, only the one whose kind was written is told; otherwise all kinds that are taken. */
-function unionProblems(
-  document: SourceDocument,
-  issue: Issue & { code: "invalid_union" },
-  path: DocumentPath,
-): PipelineProblem[] {
+function wrongOfUnion(issue: Issue & { code: "invalid_union" }, path: DocumentPath): Wrong[] {
   const branches = issue.errors.filter(
     (branch) =>
       !branch.some(
         (inner) => inner.path.length === 0 && (inner.code === "invalid_type" || inner.code === "invalid_union"),
       ),
   );
-  if (branches.length === 1) return branches[0]!.flatMap((inner) => problemsOf(document, inner, path));
-  return [document.problem(path, `takes ${formsOf(path)}, got ${describe(issue.input)}`)];
+  if (branches.length === 1) return branches[0]!.flatMap((inner) => wrongOf(inner, path));
+  return [{ path, message: `takes ${formsOf(path)}, got ${describe(issue.input)}`, part: "value" }];
 }
 
 function isMissing(issue: Issue): boolean {
