@@ -21,6 +21,7 @@ export {
 } from "./model/error.js";
 export type * from "./model/event.js";
 export {
+  type ForEachInputMap,
   type ForEachOptions,
   type GraphTaskOptions,
   type InputMap,

@@ -52,7 +52,7 @@ export class AdditionCompiler {
     const within: number[][] = [];
     const definitions = tasks.map((task, place): TaskDefinition => {
       const report = (message: string): void => problems.add(`task ${task.id}`, message);
-      const plain = checkTask(task, this.#settings.refuse, problems);
+      const plain = checkTask(task, place, this.#settings.refuse, problems);
       const simple = plain && !isHandedOver(task, this.#settings.caching ?? askedOnly);
       this.#batches.read(task, report);
       within[place] = [];

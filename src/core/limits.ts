@@ -1,6 +1,6 @@
 /** The resources that a run may use at once, by name, in whole units so that sums are exact. */
 import type { Task } from "../model/task.js";
-import { parseBytes } from "../model/units.js";
+import { exactBytes, parseBytes } from "../model/units.js";
 import type { Demand, Limits } from "./plan.js";
 import { emptyDemand } from "./plan.js";
 import type { PoolResources } from "./pool-resources.js";
@@ -93,11 +93,8 @@ export class DemandReader {
     const amount = this.#parse(name, declared, report);
     const capacity = this.#limits.capacities[resource]!;
     if (amount === undefined || amount <= capacity) return amount;
-    const scale = resource === memoryResource ? 1 : 1000;
-    const unit = resource === memoryResource ? " bytes" : "";
-    report(
-      `asks for ${amount / scale}${unit} of ${name}, but the limit is ${capacity / scale}${unit}: it could never start`,
-    );
+    const told = (units: number): string => (resource === memoryResource ? exactBytes(units) : `${units / 1000}`);
+    report(`asks for ${told(amount)} of ${name}, but the limit is ${told(capacity)}: it could never start`);
     return undefined;
   }
 

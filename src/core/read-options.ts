@@ -1,4 +1,5 @@
 /** Reads the options of a graph's tasks into columns, each made only where some task has the option. */
+import { repeatedTask } from "../model/graph.js";
 import type { Task } from "../model/task.js";
 import { BatchKeys } from "./batch-keys.js";
 import { askedOnly, isHandedOver } from "./cache-option.js";
@@ -47,10 +48,12 @@ export class OptionReader {
   }
 
   read(number: number, task: Task): void {
-    const simple = checkTask(task, this.#settings.refuse, this.#problems);
+    const simple = checkTask(task, number, this.#settings.refuse, this.#problems);
     if (simple && !isHandedOver(task, this.#settings.caching ?? askedOnly)) return;
     if (typeof task !== "object" || task === null) return;
     const report = (message: string): void => this.#problems.add(`task ${describeId(task.id)}`, message);
+    const repeated = repeatedTask(task);
+    if (repeated !== undefined) this.#checkRepeated(number, repeated, report);
     this.#batches.read(task, report);
     if (task.priority !== undefined && task.priority !== 0) {
       this.priority ??= new Int32Array(this.#count);
@@ -71,6 +74,14 @@ export class OptionReader {
       this.demandOf ??= new Int32Array(this.#count);
       this.demandOf[number] = demand;
     }
+  }
+
+  /** What is wrong with every item or iteration is told before the first is made. */
+  #checkRepeated(number: number, task: Task, report: (message: string) => void): void {
+    checkTask(task, number, this.#settings.refuse, this.#problems);
+    this.#policies.read(task, report);
+    if (task.resources !== undefined || task.use !== undefined) this.#demands.read(task, report);
+    readDurationMs("expectedDuration", task.expectedDuration, report);
   }
 }
 

@@ -1,9 +1,12 @@
 /** Reads the options of one task: refuses what is malformed or unknown, and turns the rest into a policy. */
 
+import { describe } from "../model/check.js";
+import { commandProblems } from "../model/command-options.js";
 import { isParentFunction } from "../model/graph.js";
 import { nearestName } from "../model/nearest-name.js";
 import type { RetryPolicy, Task, TriggerRule } from "../model/task.js";
 import { type Duration, parseDurationMs } from "../model/units.js";
+import type { CommandWork } from "../model/work.js";
 import { askedOnly, type CacheDefaults, checkCacheOption, isHandedOver } from "./cache-option.js";
 import { type Policy, Trigger } from "./policy.js";
 import { checkUseOption } from "./use-option.js";
@@ -41,29 +44,32 @@ const knownOptions: Readonly<Record<keyof Task, boolean>> = {
 
 const kinds = ["thread", "process", "command", "code", "batch", "deferred"];
 
-/** Checks one task and says whether it is plain: an inline function that asks for nothing but its dependencies. */
+/**
+ * Checks one task and says whether it is plain: an inline function that asks for nothing but its dependencies.
+ * @param place its place in the list, by which a task without an id is told.
+ */
 export function checkTask(
   task: Task,
+  place: number,
   refuse: ((kind: string) => string | undefined) | undefined,
   problems: { add(where: string, message: string): void },
 ): boolean {
   if (typeof task !== "object" || task === null) {
-    problems.add("tasks", `takes tasks, objects with id and run, got ${task === null ? "null" : typeof task}`);
+    problems.add(`tasks[${place}]`, `takes a task, an object with id and run, got ${describe(task)}`);
     return false;
   }
   let simple = true;
   for (const key in task) {
     const asks = knownOptions[key as keyof Task];
     if (asks === false) continue;
-    if (asks === undefined) problems.add(whereOf(task), unknownOption(key));
+    if (asks === undefined) problems.add(whereOf(task), unknownOption(key, Object.keys(knownOptions)));
     else if (task[key as keyof Task] !== undefined) simple = false;
   }
   const { id, run, dependsOn } = task;
   if (typeof id !== "string" || id.length === 0 || id.length > 500)
-    problems.add(whereOf(task), "id: takes a string of 1 to 500 characters");
+    problems.add(`tasks[${place}]`, `id: takes a string of 1 to 500 characters, got ${describe(id)}`);
   if (typeof run !== "function") simple = false;
-  const problem = problemOfWork(run, refuse);
-  if (problem !== undefined) problems.add(whereOf(task), problem);
+  for (const problem of problemsOfWork(run, refuse)) problems.add(whereOf(task), problem);
   if (dependsOn !== undefined && !Array.isArray(dependsOn))
     problems.add(whereOf(task), "dependsOn: takes an array of task ids");
   if (task.version !== undefined && typeof task.version !== "string")
@@ -81,16 +87,26 @@ function whereOf(task: Task): string {
   return `task ${typeof task.id === "string" ? task.id.slice(0, 100) : JSON.stringify(task.id)}`;
 }
 
-function unknownOption(key: string): string {
-  const nearest = nearestName(key, Object.keys(knownOptions));
-  return `unknown option "${key}"; ${nearest === undefined ? `known: ${Object.keys(knownOptions).join(", ")}` : `did you mean "${nearest}"?`}`;
+function unknownOption(key: string, known: readonly string[]): string {
+  const nearest = nearestName(key, known);
+  return `${key}: unknown option; ${nearest === undefined ? `known: ${known.join(", ")}` : `did you mean "${nearest}"?`}`;
 }
 
-function problemOfWork(run: unknown, refuse: ((kind: string) => string | undefined) | undefined): string | undefined {
-  if (typeof run === "function") return isParentFunction(run) ? undefined : refuse?.("inline");
+function problemsOfWork(run: unknown, refuse: ((kind: string) => string | undefined) | undefined): readonly string[] {
+  if (typeof run === "function") return isParentFunction(run) ? none : listed(refuse?.("inline"));
   const kind = typeof run === "object" && run !== null ? (run as { kind?: unknown }).kind : undefined;
-  if (typeof kind === "string" && kinds.includes(kind)) return refuse?.(kind);
-  return "run: takes a function, or work made by worker(), subprocess(), command(), code(), batch() or deferred()";
+  if (typeof kind !== "string" || !kinds.includes(kind)) return [badWork];
+  if (kind !== "command") return listed(refuse?.(kind));
+  const wrong = commandProblems((run as CommandWork).options).map(({ where, message }) => `${where}: ${message}`);
+  return [...listed(refuse?.(kind)), ...wrong];
+}
+
+const none: readonly string[] = [];
+const badWork =
+  "run: takes a function, or work made by worker(), subprocess(), command(), code(), batch() or deferred()";
+
+function listed(problem: string | undefined): readonly string[] {
+  return problem === undefined ? none : [problem];
 }
 
 function checkPriority(task: Task, problems: { add(where: string, message: string): void }): void {
@@ -132,7 +148,7 @@ export class PolicyReader {
       conditional: when !== undefined,
       reportsStart: typeof task.run !== "function" || isHandedOver(task, this.#caching),
     };
-    if (when !== undefined && typeof when !== "function") report("when: takes a function");
+    if (when !== undefined && typeof when !== "function") report(`when: takes a function, got ${describe(when)}`);
     const key = keyOf(policy);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -186,7 +202,7 @@ export function readRetries(retries: number | RetryPolicy, defaults: Policy, rep
     return {};
   }
   for (const key of Object.keys(retries))
-    if (!retryOptions.includes(key)) report(`retries.${key}: unknown option; known: ${retryOptions.join(", ")}`);
+    if (!retryOptions.includes(key)) report(`retries.${unknownOption(key, retryOptions)}`);
   const { attempts, factor = defaults.factor, jitter = true, retryIf } = retries;
   if (!Number.isInteger(attempts) || attempts < 1 || attempts > 1_000_000)
     report(`retries.attempts: takes an integer from 1 to 1000000, got ${attempts}`);

@@ -3,8 +3,10 @@
  * attempt needs it, so that a program that runs functions pays for no thread, process or sandbox.
  */
 import type { TaskCacheOptions } from "../model/cache.js";
+import type { Problem } from "../model/error.js";
+import { repeatedTask } from "../model/graph.js";
 import type { Task } from "../model/task.js";
-import type { DescribedWork } from "../model/work.js";
+import type { CodeWork, DescribedWork } from "../model/work.js";
 import type { OpenBackend } from "../port/backend.js";
 import type { ServingCache } from "../port/cache-store.js";
 import type { Clock } from "../port/clock.js";
@@ -56,6 +58,10 @@ function workersOf({ maxWorkers, features: { keepWarm } }: ResolvedConfig) {
   return { maxWorkers, minWorkers: keepWarm ? maxWorkers : 0 };
 }
 
+function codeOf(run: Task["run"]): CodeWork | undefined {
+  return typeof run === "object" && run.kind === "code" ? run : undefined;
+}
+
 export class RunnerSet {
   readonly #config: ResolvedConfig;
   readonly #clock: Clock;
@@ -75,6 +81,28 @@ export class RunnerSet {
     if (this.#config.mode !== "sandboxed" || kind === "code" || kind === "deferred") return undefined;
     const what = kind === "inline" ? "a function" : `${kind} work`;
     return `run: ${what} cannot be sandboxed, and the executor's mode is "sandboxed"; use code(), or mode "parallel"`;
+  }
+
+  /**
+   * What is wrong with work that only its runner's own module can tell, of code in sandboxes; `undefined` where there is no
+   * such work. Code that other machines run is checked there: they have languages of their own.
+   */
+  check(tasks: readonly Task[]): Promise<readonly Problem[]> | undefined {
+    if (this.#config.backend?.kinds.includes("code")) return undefined;
+    const coded = tasks.filter(({ run, id }) => codeOf(repeatedTask({ id, run })?.run ?? run) !== undefined);
+    return coded.length === 0 ? undefined : this.#checkCode(coded);
+  }
+
+  async #checkCode(tasks: readonly Task[]): Promise<readonly Problem[]> {
+    const { codeProblems } = await import("../runner/sandbox.js");
+    return tasks.flatMap((task) => {
+      const { run, sandbox } = repeatedTask(task) ?? task;
+      const work = codeOf(run)!;
+      return codeProblems(work, { ...this.#config.sandbox, ...work.sandbox, ...sandbox }).map(({ where, message }) => ({
+        where: `task ${task.id}`,
+        message: `${where}: ${message}`,
+      }));
+    });
   }
 
   /** The runner of a kind of work, at once where it is loaded. */

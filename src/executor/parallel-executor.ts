@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type CompileSettings, compileGraph } from "../core/compile.js";
 import { AdditionCompiler } from "../core/compile-additions.js";
+import { describe } from "../model/check.js";
 import { InvalidOptionError, OrchestratorError } from "../model/error.js";
 import { TaskGraph } from "../model/graph.js";
 import type { ExecutionResult } from "../model/result.js";
@@ -73,7 +74,9 @@ export class ParallelExecutor implements AsyncDisposable {
     const journal = checkRunOptions(options);
     const tasks = graph instanceof TaskGraph ? graph.tasks : graph;
     if (!Array.isArray(tasks))
-      throw new InvalidOptionError([{ where: "tasks", message: "takes an array of tasks or a TaskGraph" }]);
+      throw new InvalidOptionError([
+        { where: "tasks", message: `takes an array of tasks or a TaskGraph, got ${describe(tasks)}` },
+      ]);
     const settings = this.#settingsOf(config);
     const compiled = compileGraph(tasks, settings);
     this.#runners.prestart(tasks);

@@ -48,8 +48,8 @@ export interface CoreParts {
   readonly signals: readonly AbortSignal[];
   /** Whether more tasks will come from outside. */
   readonly open: boolean;
-  /** Whether a journal will be given before it starts: until then, events wait. */
-  readonly journalled?: boolean;
+  /** Whether something is to be looked at before it starts: until then, events wait. */
+  readonly held?: boolean;
 }
 
 /** Who is told how it goes. */
@@ -131,7 +131,7 @@ export class RunCore implements GatedRun {
     );
     this.#family = new RunFamily(this, parts.additions);
     this.#attempts = new RunAttempts(this, this.#family, parts.runners);
-    this.#paused = parts.journalled ?? false;
+    this.#paused = parts.held ?? false;
     this.#onAbort = () => this.cancel("caller", messageOf(this.#abortedSignal()?.reason));
     for (const signal of parts.signals) signal.addEventListener("abort", this.#onAbort, { once: true });
   }
@@ -153,6 +153,10 @@ export class RunCore implements GatedRun {
       this.#crash(thrown);
       return;
     }
+    this.startHeld();
+  }
+
+  startHeld(): void {
     this.#paused = false;
     this.start();
   }

@@ -2,7 +2,7 @@
 import type { CompiledGraph } from "../core/compile.js";
 import type { AdditionCompiler } from "../core/compile-additions.js";
 import { isEnd } from "../core/task-state.js";
-import { asError, OrchestratorError } from "../model/error.js";
+import { asError, InvalidGraphError, OrchestratorError, type Problem } from "../model/error.js";
 import type { RunEvent } from "../model/event.js";
 import type { ExecutionResult } from "../model/result.js";
 import type { Task } from "../model/task.js";
@@ -37,7 +37,10 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
   readonly graphName: string;
   /** The tasks that it was made of, without those that tasks added. */
   readonly tasks: readonly Task[];
-  /** The results, when every task has ended. Never rejects for a task's failure. */
+  /**
+   * The results, when every task has ended. Never rejects for a task's failure; but with `InvalidGraphError` where options of
+   * code in a sandbox are wrong, and with the journal's error where that cannot be opened, before anything has started.
+   */
   readonly results: Promise<RunResults>;
   readonly #parts: RunParts;
   readonly #core: RunCore;
@@ -56,6 +59,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
       settled.reject = reject;
     });
     const tell = (): void => settled.resolve(new RunResults(graph.numbers, this.#core.outcomes));
+    const checked = parts.runners.check(graph.tasks);
     this.#core = new RunCore(
       {
         ...parts,
@@ -64,7 +68,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
         numbers: graph.numbers,
         kinds: graph.kinds,
         open: false,
-        journalled: parts.journal !== undefined,
+        held: parts.journal !== undefined || checked !== undefined,
       },
       {
         taskEnded: () => undefined,
@@ -78,8 +82,27 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
         },
       },
     );
-    if (parts.journal === undefined) queueMicrotask(() => this.#core.start());
+    if (checked !== undefined) this.#resumed = this.#startChecked(checked, settled.reject);
+    else if (parts.journal === undefined) queueMicrotask(() => this.#core.start());
     else this.#resumed = this.#open(parts.journal, settled.reject);
+  }
+
+  /** Starts when what only a runner's own module can tell has been looked at. */
+  async #startChecked(
+    checked: Promise<readonly Problem[]>,
+    reject: (error: Error) => void,
+  ): Promise<ResumeReport | undefined> {
+    const { journal, clock } = this.#parts;
+    try {
+      const problems = await checked;
+      if (problems.length > 0) throw new InvalidGraphError(problems);
+      if (journal !== undefined) return await this.#open(journal, reject);
+      clock.yield(() => this.#core.startHeld());
+    } catch (error) {
+      this.#core.abandon();
+      reject(asError(error));
+    }
+    return undefined;
   }
 
   /** Opens the journal, and starts with what it says. */

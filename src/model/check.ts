@@ -27,10 +27,7 @@ export class Checker {
 
   /** Refuses what is no plain object, and every key that is not in `known`, naming the nearest one that is. */
   object(name: string, value: unknown, known: readonly string[]): value is Record<string, unknown> {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      this.report(name, `takes an object, got ${describe(value)}`);
-      return false;
-    }
+    if (!this.isObject(name, value)) return false;
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue;
       const nearest = nearestName(key, known);
@@ -38,6 +35,13 @@ export class Checker {
       this.report(name === "" ? key : `${name}.${key}`, `unknown option; ${hint}`);
     }
     return true;
+  }
+
+  /** Refuses what is no plain object. */
+  isObject(name: string, value: unknown): value is Record<string, unknown> {
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return true;
+    this.report(name, `takes an object, got ${describe(value)}`);
+    return false;
   }
 
   /** A number in a range, or `fallback` where the option is absent. Infinity is taken only where there is no maximum and no `integer`. */
@@ -110,14 +114,16 @@ export class Checker {
   }
 
   #path(name: string): string {
-    if (this.#prefix === "") return name;
+    if (this.#prefix === "") return name === "" ? "options" : name;
     return name === "" ? this.#prefix : `${this.#prefix}.${name}`;
   }
 }
 
-function describe(value: unknown): string {
+/** What was given, as it stands in messages. */
+export function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
   if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "undefined" ? "undefined" : `a value of type ${typeof value}`;
+  if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
+  if (value instanceof Promise) return "a promise, which is to be awaited first";
+  return value === undefined ? "nothing" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

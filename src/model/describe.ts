@@ -1,4 +1,5 @@
 /** Makers of work that is described as data: what runs in a thread, a process, a command or a sandbox. */
+import { describe } from "./check.js";
 import type { WorkerContext } from "./context.js";
 import { InvalidOptionError } from "./error.js";
 import type { SandboxExecutionResult } from "./sandbox.js";
@@ -101,7 +102,7 @@ export function command(argv: readonly string[], options: CommandOptions = {}): 
   const valid =
     Array.isArray(argv) && argv.length > 0 && argv.every((part) => typeof part === "string" && !part.includes("\0"));
   if (!valid || argv[0] === "")
-    throw invalid("command.argv", "takes an array of strings without NUL, the program first");
+    throw invalid("command.argv", `takes an array of strings without NUL, the program first; ${lineOrNot(argv)}`);
   return { kind: "command", argv: [...argv], options };
 }
 
@@ -177,9 +178,15 @@ function moduleHref(maker: string, module: URL | string): string {
   );
 }
 
+/** A line as one types it into a shell is the likeliest mistake. */
+function lineOrNot(argv: unknown): string {
+  if (typeof argv !== "string") return `got ${describe(argv)}`;
+  return `a line for the shell is command([${JSON.stringify(argv.slice(0, 80))}], { shell: true })`;
+}
+
 function checkExport(maker: string, exportName: string): string {
   if (typeof exportName === "string" && exportName !== "") return exportName;
-  throw invalid(`${maker}.exportName`, "takes the name of an export");
+  throw invalid(`${maker}.exportName`, `takes the name of an export, got ${describe(exportName)}`);
 }
 
 function invalid(where: string, message: string): InvalidOptionError {

@@ -2,6 +2,7 @@
  * The typed way to write a graph: adding a task gives a handle, and a task's inputs are typed by the handles that they
  * come from. A graph is only a list of tasks; it is validated and compiled when a run is made of it.
  */
+import { describe } from "./check.js";
 import type { TaskContext } from "./context.js";
 import { InvalidOptionError, OrchestratorError } from "./error.js";
 import type { ResourceSources, ResourceValues } from "./pool.js";
@@ -28,6 +29,9 @@ export type InputValues<In extends InputMap> = {
   readonly [Name in keyof In]: In[Name] extends TaskHandle<infer Output> ? Output : In[Name];
 };
 
+/** An intersection as the one object that it is, so that the compiler's messages show names and types, and not how they were made. */
+type Shown<T> = { readonly [Name in keyof T]: T[Name] } & {};
+
 /** `TaskOptions`, with handles as well as ids in `dependsOn`. */
 export interface GraphTaskOptions<Use extends ResourceSources = ResourceSources>
   extends Omit<TaskOptions, "dependsOn" | "use"> {
@@ -51,14 +55,19 @@ export interface LoopOptions<Output> extends GraphTaskOptions {
   readonly maxIterations: number;
 }
 
-type ItemOf<In extends { readonly items: unknown }> = InputValues<In>["items"] extends readonly (infer Item)[]
-  ? Item
-  : never;
-type ForEachInputs<In extends { readonly items: unknown }> = Omit<InputValues<In>, "items"> & {
+/** Inputs of a `forEach`: a list, or the handle of a task that gives one, and constants beside it. */
+export type ForEachInputMap = {
+  readonly items: readonly unknown[] | TaskHandle<readonly unknown[]>;
+};
+
+type ItemOf<In extends ForEachInputMap> = InputValues<In>["items"] extends readonly (infer Item)[] ? Item : never;
+type ForEachInputs<In extends ForEachInputMap> = Omit<InputValues<In>, "items"> & {
   readonly item: ItemOf<In>;
   readonly index: number;
 };
-type LoopInputs<In extends InputMap> = InputValues<In> & { readonly iteration: number; readonly previous: unknown };
+type LoopInputs<In extends InputMap> = Shown<
+  InputValues<In> & { readonly iteration: number; readonly previous: unknown }
+>;
 
 /** Options that concern the attempts of each item or iteration, rather than the task as a whole. */
 const attemptOptions = [
@@ -103,14 +112,14 @@ export class TaskGraph {
   /** Adds a task without inputs. */
   task<Output, Use extends ResourceSources = Record<never, never>>(
     id: string,
-    work: Work<ResourceValues<NoInfer<Use>>, Output>,
+    work: Work<Shown<ResourceValues<NoInfer<Use>>>, Output>,
     options?: GraphTaskOptions<Use>,
   ): TaskHandle<Awaited<Output>>;
   /** Adds a task whose inputs are outputs of other tasks and constants. */
   task<const In extends InputMap, Output, Use extends ResourceSources = Record<never, never>>(
     id: string,
     inputs: In,
-    work: Work<InputValues<In> & ResourceValues<NoInfer<Use>>, Output>,
+    work: Work<Shown<InputValues<In> & ResourceValues<NoInfer<Use>>>, Output>,
     options?: GraphTaskOptions<Use>,
   ): TaskHandle<Awaited<Output>>;
   task(id: string, ...rest: readonly unknown[]): TaskHandle {
@@ -124,13 +133,14 @@ export class TaskGraph {
    * list is known; `retries`, `timeout`, `resources` and `sandbox` are each item's. If any fails, the task fails
    * (`CHILD_TASK_FAILED`) after all have ended.
    */
-  forEach<const In extends { readonly items: unknown }, Output, Use extends ResourceSources = Record<never, never>>(
+  forEach<const In extends ForEachInputMap, Output, Use extends ResourceSources = Record<never, never>>(
     id: string,
     inputs: In,
-    work: Work<ForEachInputs<In> & ResourceValues<NoInfer<Use>>, Output>,
+    work: Work<Shown<ForEachInputs<In> & ResourceValues<NoInfer<Use>>>, Output>,
     options: ForEachOptions<Use> = {},
   ): TaskHandle<Awaited<Output>[]> {
     const { concurrency, ...taskOptions } = options;
+    checkForEach(id, inputs?.items, concurrency);
     const [own, each] = splitOptions(taskOptions);
     const run = async ({ items, ...constants }: Inputs, context: TaskContext): Promise<unknown[]> => {
       const list = asArray(id, items);
@@ -230,6 +240,12 @@ export function isParentFunction(run: unknown): boolean {
   return typeof run === "function" && parentFunctions.has(run);
 }
 
+/** What such a parent repeats, as a task of the parent's id; `undefined` for any other task. */
+export function repeatedTask({ id, run }: Task): Task | undefined {
+  const parts = typeof run === "function" ? parentFunctions.get(run) : undefined;
+  return parts === undefined ? undefined : { ...(parts[2] as Partial<Task>), id, run: parts[1] as Task["run"] };
+}
+
 /** What such a parent was made of, which its own source does not tell. */
 export function parentParts(run: object): readonly unknown[] | undefined {
   return parentFunctions.get(run);
@@ -277,10 +293,29 @@ function outputsOf(id: string, results: ReadonlyMap<string, ExecutionResult>): u
   });
 }
 
+function checkForEach(id: string, items: unknown, concurrency: unknown): void {
+  const problems = [];
+  if (!isHandle(items) && !Array.isArray(items))
+    problems.push({
+      where: `task ${id}`,
+      message: `items: takes an array, or the handle of a task, got ${describe(items)}`,
+    });
+  if (concurrency !== undefined && (!Number.isInteger(concurrency) || (concurrency as number) < 1))
+    problems.push({
+      where: `task ${id}`,
+      message: `concurrency: takes an integer from 1, got ${describe(concurrency)}`,
+    });
+  if (problems.length > 0) throw new InvalidOptionError(problems);
+}
+
 function checkLoop(id: string, until: unknown, maxIterations: unknown): void {
   const problems = [];
-  if (typeof until !== "function") problems.push({ where: `task ${id}`, message: "until: takes a function" });
+  if (typeof until !== "function")
+    problems.push({ where: `task ${id}`, message: `until: takes a function, got ${describe(until)}` });
   if (!Number.isInteger(maxIterations) || (maxIterations as number) < 1)
-    problems.push({ where: `task ${id}`, message: "maxIterations: takes an integer from 1" });
+    problems.push({
+      where: `task ${id}`,
+      message: `maxIterations: takes an integer from 1, got ${describe(maxIterations)}`,
+    });
   if (problems.length > 0) throw new InvalidOptionError(problems);
 }

@@ -1,6 +1,7 @@
 /**
  * The known name that a mistyped one most likely meant, or `undefined` where none is near: at most a third of its
- * letters away by optimal string alignment distance (Damerau 1964: insertions, deletions, substitutions, swaps).
+ * letters away by optimal string alignment distance (Damerau 1964: insertions, deletions, substitutions, swaps), or, where
+ * there is none, the shortest that it abbreviates: `prio`, `retry`.
  */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(name.length / 3));
@@ -15,7 +16,19 @@ export function nearestName(name: string, known: Iterable<string>): string | und
       nearestDistance = distance;
     }
   }
-  return nearest;
+  return nearest ?? abbreviated(lowered, known);
+}
+
+/** At least three letters, and all but a fifth of them, begin the name. */
+function abbreviated(lowered: string, known: Iterable<string>): string | undefined {
+  const letters = lowered.slice(0, Math.max(3, Math.ceil(lowered.length * 0.8)));
+  if (letters.length < 3) return undefined;
+  let shortest: string | undefined;
+  for (const candidate of known) {
+    if (shortest !== undefined && candidate.length >= shortest.length) continue;
+    if (candidate.toLowerCase().startsWith(letters)) shortest = candidate;
+  }
+  return shortest;
 }
 
 function alignmentDistance(left: string, right: string): number {

@@ -82,6 +82,21 @@ export function formatBytes(bytes: number): string {
   return `${trimNumber(amount)} ${units[unit]}`;
 }
 
+/** `8_000_000_000` as `"8 GB"`, `67_108_864` as `"64 MiB"`, `1001` as `"1001 bytes"`: nothing is rounded, so that limits can be compared. */
+export function exactBytes(bytes: number): string {
+  for (const [unit, size] of exactUnits) if (bytes >= size && bytes % size === 0) return `${bytes / size} ${unit}`;
+  return `${bytes} bytes`;
+}
+
+const exactUnits = [
+  ["GiB", 2 ** 30],
+  ["GB", 1e9],
+  ["MiB", 2 ** 20],
+  ["MB", 1e6],
+  ["KiB", 2 ** 10],
+  ["kB", 1e3],
+] as const;
+
 /** `90_500` as `"1m 30.5s"`: for people, never for parsing. */
 export function formatDurationMs(milliseconds: number): string {
   if (milliseconds < 1000) return `${trimNumber(milliseconds)}ms`;

@@ -4,6 +4,7 @@ import type { FailureReason } from "../model/result.js";
 import type { SandboxConfig, SandboxExecutionResult } from "../model/sandbox.js";
 import type { CodeWork } from "../model/work.js";
 import type { AttemptControl, AttemptListener, AttemptRequest, LimitEnforcement, Runner } from "../port/runner.js";
+import { codeProblems } from "../sandbox/check-code.js";
 import { describePlace } from "../sandbox/describe-place.js";
 import { SandboxManager } from "../sandbox/sandbox-manager.js";
 import type { WarmOptions } from "../sandbox/warm-options.js";
@@ -96,6 +97,8 @@ export class SandboxRunner implements Runner {
     }
   }
 }
+
+export { codeProblems };
 
 /** What a piece of code would run with, for the key under which its result is cached. */
 export function describeCode({ language, sandbox }: CodeWork<never, unknown>): Promise<unknown> {

@@ -1,5 +1,6 @@
 /** How the ends of a worker, and of attempts inside it, are told to the executor. */
 import { type ErrorData, fromErrorData, OrchestratorError } from "../../model/error.js";
+import { exactBytes } from "../../model/units.js";
 import type { AttemptFailure } from "../../port/runner.js";
 import { type FailureKind, failureKind } from "./protocol.js";
 
@@ -47,7 +48,7 @@ export interface WorkerEnd {
 /** The failure of the attempt that a worker died of. */
 export function workerEndFailure(workerId: string, end: WorkerEnd): AttemptFailure {
   if (end.memory !== undefined) {
-    const limit = end.memory.limitBytes === undefined ? "" : ` of ${end.memory.limitBytes} bytes`;
+    const limit = end.memory.limitBytes === undefined ? "" : ` of ${exactBytes(end.memory.limitBytes)}`;
     const error = new OrchestratorError("WORKER_OUT_OF_MEMORY", `${workerId} went over its memory limit${limit}`, {
       ...(end.error === undefined ? {} : { cause: end.error }),
     });

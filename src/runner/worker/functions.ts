@@ -1,4 +1,6 @@
 /** The functions that a worker was told of, by number: loaded once, each when it is first named. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { OrchestratorError } from "../../model/error.js";
 
 export type LoadedFunction = (inputs: unknown, context: unknown) => unknown;
@@ -68,5 +70,6 @@ function whyNotLoaded(error: unknown, module: string): string {
       "or start Node with `--import tsx`, which workers inherit"
     );
   }
+  if (code === "ERR_MODULE_NOT_FOUND" && !existsSync(fileURLToPath(module))) return "there is no such file";
   return error instanceof Error ? error.message : String(error);
 }
