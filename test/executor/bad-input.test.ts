@@ -162,7 +162,9 @@ describe("bad input starts nothing", () => {
     const graph = new TaskGraph();
     graph.task("first", () => void started++);
     graph.task("cobol", code("cobol", "x"));
-    graph.task("python", code("python", "1", { sandbox: { memoryLimi: 3 } as never }), { sandbox: { timeLimit: "soon" } });
+    graph.task("python", code("python", "1", { sandbox: { memoryLimi: 3 } as never }), {
+      sandbox: { timeLimit: "soon" },
+    });
     graph.forEach("each", { items: [1] }, code("python", "1", { output: "all" as never }));
     const executor = new ParallelExecutor({ sandbox: { cpuQuota: 1 } });
     await using run = executor.run(graph);

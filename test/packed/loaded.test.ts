@@ -1,0 +1,71 @@
+/** What an import loads: nobody pays for what is not used. */
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { mustRun } from "../support/run-program.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The modules that are loaded after the program, relative to the repository. */
+async function loadedBy(program: string): Promise<string[]> {
+  const hooks = `
+    let port;
+    export const initialize = (given) => { port = given; };
+    export const load = (url, context, next) => { port.postMessage(url); return next(url, context); };`;
+  const script = `
+    import { register } from "node:module";
+    import { MessageChannel } from "node:worker_threads";
+    const { port1, port2 } = new MessageChannel();
+    const loaded = [];
+    port1.on("message", (url) => loaded.push(url));
+    register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)}, { data: port2, transferList: [port2] });
+    ${program}
+    await import("data:text/javascript,/*last*/");
+    while (!loaded.at(-1)?.includes("last")) await new Promise((resolve) => setTimeout(resolve, 1));
+    port1.close();
+    console.log(JSON.stringify(loaded));`;
+  const printed = await mustRun([process.execPath, "--input-type=module", "--eval", script], { cwd: root });
+  const urls = JSON.parse(printed.trim().split("\n").at(-1)!) as string[];
+  return urls
+    .filter((url) => url.startsWith("file:"))
+    .map((url) => fileURLToPath(url).replace(root, ""))
+    .sort();
+}
+
+/** Folders of ours, and packages, without what lies in them. */
+const placesOf = (modules: readonly string[]): string[] => [
+  ...new Set(modules.map((module) => /^(dist\/[^/]+\/|node_modules\/(@[^/]+\/)?[^/]+)/.exec(module)?.[0] ?? module)),
+];
+
+describe("an import of orchestrator-executor/parallel", () => {
+  test("loads the engine alone, and no package", async () => {
+    const modules = await loadedBy(`await import("orchestrator-executor/parallel");`);
+    expect(placesOf(modules)).toEqual([
+      "dist/core/",
+      "dist/executor/",
+      "dist/model/",
+      "dist/parallel.js",
+      "dist/port/",
+      "dist/runner/",
+    ]);
+    expect(modules.filter((module) => /runner\/(process|command|remote|sandbox)/.test(module))).toEqual([]);
+  });
+
+  test("and a run of functions load nothing more", async () => {
+    const imported = `const { ParallelExecutor } = await import("orchestrator-executor/parallel");`;
+    const run = `
+      const executor = new ParallelExecutor();
+      await executor.executeTasks([{ id: "a", run: () => 1 }]);
+      await executor.close();`;
+    expect(await loadedBy(imported + run)).toEqual(await loadedBy(imported));
+  });
+});
+
+test("an import of the root loads no page, no Redis, no backend of a sandbox, nothing of the command line", async () => {
+  const modules = await loadedBy(`await import("orchestrator-executor");`);
+  const unwanted = /^dist\/(dashboard|cli|mcp|pipeline)\/|sandbox\/backend\/|sandbox\/run\/|bullmq|ioredis|\.cjs$/;
+  expect(modules.filter((module) => unwanted.test(module))).toEqual([]);
+  expect(placesOf(modules).filter((place) => place.startsWith("node_modules/"))).toEqual([
+    "node_modules/lru-cache",
+    "node_modules/semver",
+  ]);
+});
