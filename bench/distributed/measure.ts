@@ -1,22 +1,24 @@
 /**
- * One measurement in a process of its own: `raw`, `flows` or `ours`, of so many tasks, or of single round trips. Prints
- * what it measured as JSON.
+ * One measurement in a process of its own: `raw`, `flows` or `ours`, of so many tasks, of single round trips, or of so many
+ * tasks that take one large value. Prints what it measured as JSON.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { FlowProducer, Queue, QueueEvents } from "bullmq";
-import { distributed } from "#src/distributed.js";
+import { distributed, readCluster } from "#src/distributed.js";
 import { ParallelExecutor, type Task, worker } from "#src/parallel.js";
 import { makeShape } from "../graphs/shape.js";
-import { startProcesses, startRedis } from "./redis.js";
+import { type Processes, startProcesses, startRedis } from "./redis.js";
 
 export interface Measured {
   readonly seconds: number;
   readonly tasks: number;
-  /** Milliseconds, for round trips. */
-  /** Least disturbed by whatever else the machine does. */
+  /** Seconds of CPU, where the system tells: they hardly change with whatever else the machine does. */
+  readonly cpu?: { readonly coordinator: number; readonly workers: number | undefined; readonly redis: number };
+  /** Milliseconds, for round trips; `p10` is least disturbed by whatever else the machine does. */
   readonly p10?: number;
   readonly p50?: number;
   readonly p99?: number;
@@ -24,11 +26,14 @@ export interface Measured {
   readonly redisPeakBytes: number;
   readonly peakBytes: number;
   readonly parcels?: number;
+  /** How often each worker fetched the large value. */
+  readonly moved?: readonly number[];
 }
 
 const WORKERS = 2;
 const CONCURRENCY = 20;
 const WARM_UP = 500;
+const LARGE_BYTES = 100_000_000;
 
 const [what = "ours", kind = "graph", countText = "20000"] = process.argv.slice(2);
 const count = Number(countText);
@@ -41,23 +46,42 @@ const watch = setInterval(async () => {
   redisPeakBytes = Math.max(redisPeakBytes, used);
 }, 100);
 
-const measured = what === "ours" ? await ours() : what === "flows" ? await flows() : await raw();
+const measurements: Record<string, () => Promise<object>> = { ours, flows, raw };
+const measured = kind === "large" ? await large() : await measurements[what]!();
 clearInterval(watch);
 console.log(JSON.stringify({ ...measured, redisPeakBytes, peakBytes: process.resourceUsage().maxRSS * 1024 }));
 await redis.stop();
 rmSync(folder, { recursive: true, force: true });
 process.exit(0);
 
-async function operations(): Promise<number> {
-  return Number(/^total_commands_processed:(\d+)/m.exec(await redis.client.info("stats"))![1]);
+async function redisSays(section: string, field: string): Promise<number> {
+  return Number(new RegExp(`^${field}:([\\d.]+)`, "m").exec(await redis.client.info(section))![1]);
 }
 
-async function timed(run: () => Promise<void>): Promise<{ seconds: number; redisOperations: number; tasks: number }> {
-  const before = await operations();
+async function used(
+  workers: Processes,
+): Promise<Record<"operations" | "coordinator" | "redis", number> & { workers: number | undefined }> {
+  const { user, system } = process.cpuUsage();
+  return {
+    operations: await redisSays("stats", "total_commands_processed"),
+    coordinator: (user + system) / 1e6,
+    redis: (await redisSays("cpu", "used_cpu_user")) + (await redisSays("cpu", "used_cpu_sys")),
+    workers: workers.cpuSeconds(),
+  };
+}
+
+async function timed(workers: Processes, run: () => Promise<void>): Promise<Partial<Measured>> {
+  const before = await used(workers);
   const start = performance.now();
   await run();
   const seconds = (performance.now() - start) / 1000;
-  return { seconds, redisOperations: (await operations()) - before, tasks: count };
+  const after = await used(workers);
+  const cpu = {
+    coordinator: after.coordinator - before.coordinator,
+    workers: after.workers === undefined ? undefined : after.workers - before.workers!,
+    redis: after.redis - before.redis,
+  };
+  return { seconds, redisOperations: after.operations - before.operations, tasks: count, cpu };
 }
 
 async function trips(trip: (index: number) => Promise<unknown>): Promise<Partial<Measured>> {
@@ -80,7 +104,7 @@ async function raw(): Promise<object> {
   const events = new QueueEvents("raw", { connection });
   await events.waitUntilReady();
   const script = fileURLToPath(new URL("./raw-worker.js", import.meta.url));
-  const stop = await startProcesses(
+  const workers = await startProcesses(
     Array.from({ length: WORKERS }, () => [script, String(redis.port), String(CONCURRENCY), "raw"]),
   );
   const opts = { removeOnComplete: true };
@@ -104,8 +128,8 @@ async function raw(): Promise<object> {
   const result =
     kind === "trips"
       ? await trips(async () => (await queue.add("task", 1, { removeOnComplete: 100 })).waitUntilFinished(events))
-      : await timed(() => all(count));
-  await stop();
+      : await timed(workers, () => all(count));
+  await workers.stop();
   return { tasks: count, seconds: 0, redisOperations: 0, ...result };
 }
 
@@ -116,18 +140,18 @@ async function flows(): Promise<object> {
   const events = new QueueEvents("raw", { connection });
   await events.waitUntilReady();
   const script = fileURLToPath(new URL("./raw-worker.js", import.meta.url));
-  const stop = await startProcesses(
+  const workers = await startProcesses(
     Array.from({ length: WORKERS }, () => [script, String(redis.port), String(CONCURRENCY), "raw"]),
   );
   const leaves = Math.round(count / 100);
   const leaf = { name: "leaf", queueName: "raw", data: 1 };
   const parent = { ...leaf, children: Array.from({ length: leaves - 1 }, () => leaf) };
-  const result = await timed(async () => {
+  const result = await timed(workers, async () => {
     const { job } = await producer.add({ ...leaf, children: Array.from({ length: 100 }, () => parent) });
     await job.waitUntilFinished(events);
   });
   await queue.close();
-  await stop();
+  await workers.stop();
   return result;
 }
 
@@ -135,7 +159,7 @@ async function ours(): Promise<object> {
   const module = new URL("./functions.js", import.meta.url);
   const orchestrator = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
   const tasks = ["--tasks", fileURLToPath(module), "--concurrency", String(CONCURRENCY)];
-  const stop = await startProcesses(
+  const workers = await startProcesses(
     Array.from({ length: WORKERS }, () => [orchestrator, "worker", "--connection", redis.url, ...tasks]),
   );
   const backend = distributed({ connection: redis.url });
@@ -161,12 +185,46 @@ async function ours(): Promise<object> {
   const result =
     kind === "trips"
       ? await trips(() => executor.executeTasks([{ id: "task", name: "nothing", run }]))
-      : await timed(async () => {
+      : await timed(workers, async () => {
           const results = await executor.executeTasks(list, journalled);
           for (const { error } of results.values()) if (error) throw error;
         });
   const { parcels } = backend.stats();
   await executor.close();
-  await stop();
+  await workers.stop();
   return { tasks: count, seconds: 0, redisOperations: 0, ...result, parcels };
+}
+
+/** One output of 100 MB, used by so many tasks. Each worker has a temporary folder of its own, as on a machine of its own. */
+async function large(): Promise<object> {
+  const module = new URL("./functions.js", import.meta.url);
+  const orchestrator = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
+  const store = join(folder, "store");
+  const flags = ["--tasks", fileURLToPath(module), "--concurrency", "2", "--data", store];
+  const temporary = Array.from({ length: WORKERS }, (_, index) => join(folder, `worker-${index}`));
+  for (const each of temporary) mkdirSync(each);
+  const workers = await startProcesses(
+    temporary.map(() => [orchestrator, "worker", "--connection", redis.url, ...flags]),
+    temporary.map((each) => ({ TMPDIR: each })),
+  );
+  const data = { kind: "file", folder: store, cacheFolder: join(folder, "own") } as const;
+  const executor = new ParallelExecutor({ backend: distributed({ connection: redis.url, data }) });
+  const users = Array.from({ length: count }, (_, index): Task => {
+    return { id: `use-${index}`, inputs: { value: "make" }, run: worker(module, "lengthOf") };
+  });
+  const result = await timed(workers, async () => {
+    const make: Task = { id: "make", run: worker(module, "large"), with: { bytes: LARGE_BYTES } };
+    const results = await executor.executeTasks([make, ...users]);
+    for (const { id } of users) if (results.get(id)!.output !== LARGE_BYTES) throw results.get(id)!.error;
+  });
+  let moved: number[] = [];
+  for (let done = 0; done < count + 1; ) {
+    const counts = (await readCluster({ connection: redis.url })).workers.map((each) => each.counts);
+    moved = counts.map(({ movedValues = 0 }) => movedValues);
+    done = counts.reduce((sum, { succeeded = 0 }) => sum + succeeded, 0);
+    await delay(100);
+  }
+  await executor.close();
+  await workers.stop();
+  return { ...result, moved };
 }

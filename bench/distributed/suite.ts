@@ -1,15 +1,18 @@
 /** Many machines, here processes: what a task costs on its way to a worker and back, beside BullMQ without any graph. */
 import { versionOf } from "../lib/machine.js";
 import { measureInProcess } from "../lib/process.js";
-import type { Goal } from "../lib/report.js";
+import type { Goal, Table } from "../lib/report.js";
 import { median } from "../lib/statistics.js";
 import type { SuiteOptions, SuiteResult } from "../suite.js";
 import type { Measured } from "./measure.js";
+import type { Simulated } from "./simulator.js";
 
 const ROUNDS = 3;
 const TASKS = 20_000;
 const TRIPS = 500;
 const MILLION = 1_000_000;
+const LARGE_USERS = 20;
+const FAR_WORKERS = 10_000;
 
 const contenders = {
   raw: `BullMQ ${versionOf("bullmq")}, addBulk and workers, no graph`,
@@ -18,7 +21,7 @@ const contenders = {
 } as const;
 type Contender = keyof typeof contenders;
 
-/** `--only` takes `graph`, `trips`, `million`, and names of contenders. */
+/** `--only` takes `graph`, `trips`, `large`, `million` and `simulator`. */
 export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
   const wanted = (name: string): boolean => only.length === 0 || only.includes(name);
   const samples = new Map<string, Measured[]>();
@@ -35,7 +38,15 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
     if (wanted("graph")) for (const what of Object.keys(contenders)) await measure(what, "graph", TASKS, 300);
     if (wanted("trips")) for (const what of ["raw", "ours"]) await measure(what, "trips", TRIPS, 120);
   }
+  if (wanted("large")) await measure("ours", "large", LARGE_USERS, 300);
   if (wanted("million")) await measure("ours", "million", MILLION, 1800);
+  let simulated: Simulated | undefined;
+  if (wanted("simulator")) {
+    const args = [String(MILLION), String(FAR_WORKERS)];
+    const sample = await measureInProcess<Simulated>("distributed/simulator.js", args, { timeoutSeconds: 300 });
+    log(`simulator: ${JSON.stringify(sample)}`);
+    if (!("failed" in sample)) simulated = sample;
+  }
   const of = (key: string, value: (sample: Measured) => number): number | undefined => {
     const taken = samples.get(key);
     return taken && median(taken.map(value));
@@ -45,7 +56,7 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
     order: 8,
     title: "Many machines",
     method: METHOD,
-    goals: goalsOf(rate, of),
+    goals: [...goalsOf(rate, of), ...movedGoal(samples.get("ours large")?.[0])],
     tables: [
       {
         title: `${TASKS.toLocaleString("en")} tasks that do nothing, 2 workers`,
@@ -66,6 +77,25 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
           of(`${what} trips`, ({ p99 }) => p99!)?.toFixed(2) ?? "-",
         ]),
       },
+      {
+        title:
+          "Where a cluster saturates: CPU of each part, microseconds a task, and how many tasks a second fill one CPU with it",
+        head: ["", "coordinator or producer", "tasks a second", "a worker", "Redis", "tasks a second"],
+        rows: (Object.keys(contenders) as Contender[]).map((what) => {
+          const micros = (part: "coordinator" | "workers" | "redis"): number | undefined =>
+            of(`${what} graph`, ({ cpu, tasks }) => ((cpu?.[part] ?? Number.NaN) / tasks) * 1e6);
+          const [own, theirs, redis] = [micros("coordinator"), micros("workers"), micros("redis")];
+          return [
+            contenders[what],
+            shown(own) ?? "-",
+            shown(own && 1e6 / own) ?? "-",
+            shown(theirs) ?? "-",
+            shown(redis) ?? "-",
+            shown(redis && 1e6 / redis) ?? "-",
+          ];
+        }),
+      },
+      ...(simulated === undefined ? [] : [farTable(simulated)]),
     ],
   };
 }
@@ -120,4 +150,40 @@ function shown(value: number | undefined): string | undefined {
 
 function megabytes(bytes: number | undefined): string {
   return bytes === undefined ? "-" : `${(bytes / 1e6).toFixed(0)} MB`;
+}
+
+function movedGoal(sample: Measured | undefined): Goal[] {
+  if (sample?.moved === undefined) return [];
+  return [
+    {
+      what: `an output of 100 MB, used by ${LARGE_USERS} tasks on 2 workers`,
+      goal: "moved at most once to each worker",
+      measured: `moved ${sample.moved.join(" and ")} times`,
+      met: Math.max(...sample.moved) <= 1,
+    },
+  ];
+}
+
+function farTable({ tasks, workers, cpuSeconds, utilization, besideBound }: Simulated): Table {
+  return {
+    title: "Past this machine: the scheduler itself on a simulated clock, tasks of one second in 100 layers",
+    head: [
+      "tasks",
+      "workers",
+      "CPU seconds",
+      "microseconds a task",
+      "workers' time worked",
+      "makespan beside the bound",
+    ],
+    rows: [
+      [
+        tasks.toLocaleString("en"),
+        workers.toLocaleString("en"),
+        cpuSeconds.toFixed(1),
+        ((cpuSeconds / tasks) * 1e6).toFixed(1),
+        `${(utilization * 100).toFixed(1)} %`,
+        besideBound.toFixed(3),
+      ],
+    ],
+  };
 }

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+const graceSeconds = 10;
+
 /** Runs a compiled script of this package in a fresh process, and gives the JSON of its last line. */
 export async function measureInProcess<T>(
   script: string,
@@ -18,15 +20,18 @@ export async function measureInProcess<T>(
     stderr = (stderr + chunk).slice(-10_000);
   });
   let overTime = false;
+  // Asked first, so that it can end what it started: whatever of that lived on would hold the pipes, and this process with them.
+  const kill = setTimeout(() => child.kill("SIGKILL"), (options.timeoutSeconds + graceSeconds) * 1000);
   const timer = setTimeout(() => {
     overTime = true;
-    child.kill("SIGKILL");
+    child.kill("SIGTERM");
   }, options.timeoutSeconds * 1000);
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
   });
   clearTimeout(timer);
+  clearTimeout(kill);
   if (overTime) return { failed: `over ${options.timeoutSeconds} s` };
   if (exitCode !== 0) return { failed: reasonIn(stderr) };
   return JSON.parse(stdout.trimEnd().split("\n").at(-1)!) as T;

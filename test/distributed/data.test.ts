@@ -65,6 +65,33 @@ describe.runIf(present("redis"))("large values", { timeout: patience }, () => {
   });
 });
 
+describe.runIf(present("redis"))("large values through S3", { timeout: patience }, () => {
+  it("go from task to task, by workers that are told of the bucket on their command line", async () => {
+    await using cluster = await startCluster();
+    const server = await startS3();
+    const temporary = join(cluster.folder, "s3-worker");
+    mkdirSync(temporary);
+    const env = { AWS_ACCESS_KEY_ID: server.accessKeyId, AWS_SECRET_ACCESS_KEY: server.secretAccessKey };
+    const store = `s3://values?endpoint=${server.url}`;
+    await cluster.worker({ id: "s3", flags: ["--data", store], env: { ...env, TMPDIR: temporary } });
+    const { url: endpoint, accessKeyId, secretAccessKey } = server;
+    const cacheFolder = join(cluster.folder, "own");
+    const data: DataOptions = { kind: "s3", endpoint, bucket: "values", accessKeyId, secretAccessKey, cacheFolder };
+    await using executor = new ParallelExecutor({ backend: distributed({ connection: cluster.url, data }) });
+    const results = await executor.executeTasks([
+      { id: "make", run: worker(tasks, "large"), with: { bytes: megabyte } },
+      { id: "use", inputs: { value: "make" }, run: worker(tasks, "lengthOf") },
+      { id: "given", run: worker(tasks, "lengthOf"), with: { value: "x".repeat(megabyte) } },
+    ]);
+    expect(results.get("use")?.output).toBe(megabyte);
+    expect(results.get("given")?.output).toBe(megabyte);
+    const reference = results.get("make")!.output;
+    if (!isDataReference(reference)) throw new Error("the output is no reference");
+    expect(((await new DataStore(data).load(reference)) as Uint8Array).length).toBe(megabyte);
+    await server.stop();
+  });
+});
+
 describe("an S3 store", () => {
   let server: S3Server;
   beforeAll(async () => {

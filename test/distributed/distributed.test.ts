@@ -285,6 +285,25 @@ describe.runIf(present("redis"))("tasks on workers", { timeout: patience }, () =
     await running.results;
   });
 
+  it("of several coordinators share workers and queues, and each gets its own results", async () => {
+    const runs = ["first", "second", "third"].map((name) =>
+      executor().executeTasks(
+        Array.from({ length: 50 }, (_, index) => ({
+          id: `t${index}`,
+          run: worker(tasks, "echo"),
+          with: { value: `${name} ${index}` },
+        })),
+        { runId: `shared-${name}` },
+      ),
+    );
+    const [first, second, third] = await Promise.all(runs);
+    expect(first!.get("t7")?.output).toBe("first 7");
+    expect(second!.get("t7")?.output).toBe("second 7");
+    expect([...third!.values()].map(({ output }) => output)).toEqual(
+      Array.from({ length: 50 }, (_, index) => `third ${index}`),
+    );
+  });
+
   it("are refused with a clear error where a value is too large and there is no store", async () => {
     const results = await executor().executeTasks([
       { id: "output", run: worker(tasks, "large"), with: { bytes: 300_000 } },

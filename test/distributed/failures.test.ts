@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type DistributedBackend, type DistributedOptions, distributed, readCluster } from "#src/distributed.js";
 import type { RunEvent } from "#src/model/event.js";
@@ -125,6 +126,24 @@ describe.runIf(present("redis"))("failures", { timeout: patience }, () => {
     const results = await running;
     expect(results.get("a")).toMatchObject({ status: "succeeded", attempts: 2, workerId: "stopped-2/thread-1" });
     expect((await readCluster({ connection: cluster.url })).counts.fenced).toBeGreaterThanOrEqual(1);
+  });
+
+  it("of a lease at the very end of a parcel leave nothing of it in Redis", async () => {
+    // Renewed, and looked for, so seldom that nobody notices before the parcel is over.
+    await cluster.worker({ id: "lockless", flags: ["--queue", "lockless", "--lease", "10m"] });
+    const events: RunEvent[] = [];
+    const { executor } = open({ queue: "lockless", lease: "10m" }, events);
+    const running = executor.executeTasks([held("a", "lockless")]);
+    await begun(events, "a");
+    const redis = new Redis(cluster.url);
+    const job = "orchestrator:queue:lockless:";
+    const [id] = await redis.lrange(`${job}active`, 0, -1);
+    expect(await redis.del(`${job}${id}:lock`)).toBe(1);
+    go("lockless");
+    expect((await running).get("a")).toMatchObject({ status: "succeeded", attempts: 1 });
+    await until(async () => (await redis.llen(`${job}active`)) === 0, "the parcel to be over");
+    await until(async () => (await redis.exists(`${job}${id}`)) === 0, "the parcel to be removed");
+    redis.disconnect();
   });
 
   it("of a coordinator leave its attempts running, and its successor takes them up", async () => {

@@ -1,7 +1,7 @@
 /** Redis that is not there, does not let one in, or comes late: what coordinators and workers say, and that they end. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { distributed, readCluster, startWorker } from "#src/distributed.js";
 import { ParallelExecutor, worker } from "#src/parallel.js";
 import { freePort, startRedis } from "../support/redis-server.js";
@@ -15,6 +15,7 @@ it.runIf(present("redis"))(
   options,
   async () => {
     const redis = await startRedis({ args: ["--user", "default", "on", ">right", "~*", "&*", "+@all"] });
+    onTestFinished(() => redis.stop());
     const wrong = `redis://:wrong@127.0.0.1:${redis.port}`;
     const refused = {
       code: "REDIS_UNAVAILABLE",
@@ -29,7 +30,6 @@ it.runIf(present("redis"))(
       expect(results.get("t")).toMatchObject({ status: "failed", error: refused });
       expect(results.get("t")!.error!.message).not.toContain("wrong@");
     }
-    await redis.stop();
   },
 );
 
@@ -40,16 +40,17 @@ it.runIf(present("redis"))(
     const port = await freePort();
     const args = [orchestrator, "worker", "--connection", `redis://127.0.0.1:${port}`, "--tasks", tasksFile];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    onTestFinished(() => void child.kill("SIGKILL"));
     let printed = "";
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text) => (printed += text));
     await until(() => printed.includes("tried again until it answers"), "the worker to say that it waits");
     expect(printed).toMatch(new RegExp(`^worker: cannot reach Redis at 127.0.0.1:${port}: `));
     const redis = await startRedis({ port });
+    onTestFinished(() => redis.stop());
     await until(() => printed.includes(" serves default"), "the worker to serve");
     const ended = once(child, "exit");
     child.kill("SIGTERM");
     expect(await ended).toEqual([0, null]);
-    await redis.stop();
   },
 );

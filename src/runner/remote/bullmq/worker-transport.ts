@@ -12,6 +12,16 @@ import { redisTrouble } from "./trouble.js";
 /** Seconds that a worker without work waits for BullMQ's marker before it looks again. */
 const drainDelaySeconds = 5;
 
+/** BullMQ's words for a job that is over here, and whose lock had run out a moment before: it leaves the job where it is. */
+const lockless = /^Missing lock for job (?<id>.+)\. \w+$/s;
+
+/** Removes such a job, unless somebody has taken it or moved it on meanwhile. Its answers have left long since. */
+const removeScript = `
+if redis.call("EXISTS", KEYS[1] .. ":lock") == 0 and redis.call("LREM", KEYS[2], 1, ARGV[1]) == 1 then
+  redis.call("SREM", KEYS[3], ARGV[1])
+  redis.call("DEL", KEYS[1])
+end`;
+
 export class BullmqWorker implements WorkerTransport {
   readonly #engine: Engine;
   readonly #options: CheckedClusterOptions;
@@ -103,8 +113,17 @@ export class BullmqWorker implements WorkerTransport {
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
     });
-    worker.on("error", (error) => this.#listener.onTrouble(redisTrouble(this.#options.connection, error)));
+    worker.on("error", (error) => {
+      const id = lockless.exec(error.message)?.groups?.id;
+      if (id === undefined) this.#listener.onTrouble(redisTrouble(this.#options.connection, error));
+      else this.#remove(worker, id);
+    });
     return worker;
+  }
+
+  #remove(worker: Worker, id: string): void {
+    const keys = [worker.toKey(id), worker.toKey("active"), worker.toKey("stalled")];
+    this.#redis.eval(removeScript, 3, ...keys, id).catch(() => {});
   }
 
   #startLeases(): Thread {
