@@ -42,6 +42,8 @@ export interface BackendUnderTest {
   readonly remainsOf: (supervisor: number) => Promise<readonly string[]>;
   /** What a hostile program may come to here besides what `attack/programs.ts` says, by its id. */
   readonly expectations?: Readonly<Record<string, Partial<HostileProgram>>>;
+  /** Programs about how this backend is made, besides those of all. */
+  readonly morePrograms?: readonly HostileProgram[];
   /** Programs that this backend's wall makes meaningless, with the reason. */
   readonly skippedPrograms?: Readonly<Record<string, string>>;
   /** Numbers of the user and the group inside. */

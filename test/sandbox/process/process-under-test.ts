@@ -5,6 +5,7 @@ import { resolveSandboxConfig } from "#src/sandbox/config.js";
 import "#src/sandbox/language/index.js";
 import { resolveCodeRequest } from "#src/sandbox/request.js";
 import { runCode } from "#src/sandbox/run/run-code.js";
+import { wallPrograms } from "../../attack/wall-programs.js";
 import type { BackendUnderTest } from "../conformance/backend-under-test.js";
 import { remainsOf } from "./supervisor.js";
 
@@ -37,6 +38,7 @@ export const processUnderTest: BackendUnderTest = {
     await launcher.close();
     return { result, denied: attachment.denials.map(({ host, reason }) => [host, reason] as const) };
   },
+  morePrograms: wallPrograms,
   remainsOf: async (supervisor) => remainsOf(supervisor),
   user: { uid: 1000, gid: 1000 },
 };

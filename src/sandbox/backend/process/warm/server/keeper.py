@@ -151,7 +151,9 @@ class Keeper:
         self.unwatch(run.report)
         run.report = -1
         if words == init.PREPARED:
-            self.template.send({**run.order, "op": "fork", "init": run.init_pid})
+            # What the template knows is in the memory of each run: nothing of the host's groups.
+            order = {key: value for key, value in run.order.items() if key != "lift"}
+            self.template.send({**order, "op": "fork", "init": run.init_pid})
         else:
             text = words.decode(errors="replace") or "the run's first process died"
             self.control.send({"event": "failed", "id": run.order["id"], "message": text})
