@@ -2,7 +2,7 @@
  * What the process backend can hold on this host, by attempts: a sandbox is started and tries to break each wall; what
  * it could do is told by what it printed. A file's existence proves nothing. Done once for each process.
  */
-import { existsSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { detectCgroups } from "../../../host/cgroup/index.js";
 import type { LimitName } from "../../../model/sandbox.js";
 import type { BackendCapabilities, LanguageCapability, LimitCapability } from "../../backend.js";
@@ -35,15 +35,24 @@ async function probe(): Promise<BackendCapabilities> {
     const remedy = "run on Linux, or use the docker or the vm backend";
     return { ...nothing, reason: `the walls are Linux's and this is ${process.platform}`, remedy };
   }
-  const absent = Object.keys(programs).filter((path) => !existsSync(path));
+  const absent = Object.keys(programs).filter((path) => !canExecute(path));
   if (absent.length > 0) {
     const packages = [...new Set(absent.map((path) => programs[path]))].join(" ");
-    return { ...nothing, reason: `${absent.join(", ")} is missing`, remedy: `install it: apt-get install ${packages}` };
+    return { ...nothing, reason: `${absent.join(", ")} is not there to be executed`, remedy: `install it: apt-get install ${packages}` };
   }
   const broken = await attemptViolations();
   if (broken !== undefined) return { ...nothing, ...broken };
   const limits = describeEnforcement(plainShape).map(withRemedy);
   return { backend: "process", available: true, isolation: "namespaces", limits, languages };
+}
+
+function canExecute(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const plainShape = { shareNetwork: false, companions: [] };
