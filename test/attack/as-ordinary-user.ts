@@ -1,6 +1,6 @@
 /** Runs a file of tests in a child process that has given up being root, as most people's processes are. */
 import { spawn } from "node:child_process";
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect } from "vitest";
@@ -11,7 +11,9 @@ const root = resolve(import.meta.dirname, "../..");
 /** `suites` are paths from the project's root, which its own pattern of tests need not match. */
 export async function runAsOrdinaryUser(...suites: readonly string[]): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), "ordinary-user-"));
-  chownSync(home, ordinaryUser, ordinaryUser);
+  // Where there is none, Vitest writes into the next one above, which may be somebody else's.
+  mkdirSync(join(home, "node_modules"));
+  for (const path of [home, join(home, "node_modules")]) chownSync(path, ordinaryUser, ordinaryUser);
   // Vitest bundles a configuration beside itself, which this user may not write: everything comes by options.
   const config = join(home, "vitest.config.mjs");
   writeFileSync(

@@ -90,8 +90,9 @@ const languages = {
 
 async function sandbox(number) {
   const language = Object.keys(languages)[number % 4 === 3 ? 0 : number % 4];
-  const { output, error } = await manager.executeCode(languages[language](number), { language });
-  assert.equal(output, `${number * 3}\n`, error?.message);
+  const result = await manager.executeCode(languages[language](number), { language });
+  const { output, error } = result;
+  assert.equal(output, `${number * 3}\n`, error?.message ?? JSON.stringify(result));
   done.sandboxes++;
 }
 

@@ -21,8 +21,12 @@ import { OutputCapture } from "./output-capture.js";
 const otherFrameBytes = 1 << 20;
 /** The watch beside the sandbox leaves the supervisor this much to be first. */
 const watchSlackMs = 25;
-/** Longest wait for the pipes to run dry after the first process has ended. */
-const drainMs = 250;
+/**
+ * Longest wait for the pipes to run dry after the first process has ended: so many turns of so many milliseconds. One long
+ * timer would not do: where this process is held up for as long, it is over before anything that has come is read.
+ */
+const drainTurns = 10;
+const drainTurnMs = 25;
 
 type Ended = NonNullable<RunFacts["ended"]>;
 
@@ -81,6 +85,8 @@ class CodeRun {
   goesOn = false;
   #thrown: { readonly error: unknown } | undefined;
   #driverReady = false;
+  /** Everything that was written has been read. */
+  #isDry = false;
 
   constructor(sandbox: LaunchedSandbox, request: CodeRequest, settings: RunSettings) {
     this.#sandbox = sandbox;
@@ -137,6 +143,8 @@ class CodeRun {
     }
     const usage = this.#sandbox.usage();
     const exit = this.goesOn ? this.#leave() : await this.#killed();
+    // Nobody can write any more now: what somebody who was left behind had held back comes to its end.
+    if (!this.goesOn && !this.#isDry) await this.#drain(false);
     this.#sandbox.channel.output.off("data", this.#onChannel);
     const executionTime = (performance.now() - startedAt) / 1000;
     this.#output.detach();
@@ -177,12 +185,17 @@ class CodeRun {
   async #drain(goesOn: boolean): Promise<void> {
     // The end may be told before what was reported last has been read. A session's driver says itself that it is done.
     const reported = goesOn ? undefined : endOf(this.#sandbox.channel.output);
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise((resolve) => {
-      timer = setTimeout(resolve, drainMs);
+    void Promise.all([this.#output.ended, reported]).then(() => {
+      this.#isDry = true;
     });
-    await Promise.race([Promise.all([this.#output.ended, reported]), patience, this.#stopped]);
-    clearTimeout(timer);
+    for (let turn = 0; turn < drainTurns && !this.#isDry && this.#ended === undefined; turn++) {
+      let timer: NodeJS.Timeout | undefined;
+      const patience = new Promise((resolve) => {
+        timer = setTimeout(resolve, drainTurnMs);
+      });
+      await Promise.race([Promise.all([this.#output.ended, reported]), patience, this.#stopped]);
+      clearTimeout(timer);
+    }
   }
 
   async #assemble(exit: SandboxExit, usage: SandboxUsage, executionTime: number): Promise<SandboxExecutionResult> {

@@ -38,7 +38,11 @@ async function probe(): Promise<BackendCapabilities> {
   const absent = Object.keys(programs).filter((path) => !canExecute(path));
   if (absent.length > 0) {
     const packages = [...new Set(absent.map((path) => programs[path]))].join(" ");
-    return { ...nothing, reason: `${absent.join(", ")} is not there to be executed`, remedy: `install it: apt-get install ${packages}` };
+    return {
+      ...nothing,
+      reason: `${absent.join(", ")} is not there to be executed`,
+      remedy: `install it: apt-get install ${packages}`,
+    };
   }
   const broken = await attemptViolations();
   if (broken !== undefined) return { ...nothing, ...broken };
