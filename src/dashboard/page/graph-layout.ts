@@ -32,7 +32,7 @@ interface Point {
 export function placeGraph({ nodes, edges }: GroupedGraph): PlacedGraph {
   if (nodes.length === 0) return { nodes: [], edges: [], width: 0, height: 0 };
   const graph = new Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: 16, ranksep: 44, marginx: 20, marginy: 20 });
+  graph.setGraph({ rankdir: "LR", nodesep: 16, ranksep: 56, marginx: 20, marginy: 20 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { key } of nodes) graph.setNode(key, { width: nodeWidth, height: nodeHeight });
   for (const { from, to } of edges) graph.setEdge(from, to);
@@ -45,25 +45,33 @@ export function placeGraph({ nodes, edges }: GroupedGraph): PlacedGraph {
     }),
     edges: edges.map(({ from, to }) => {
       const { points } = graph.edge(from, to) as { points: readonly Point[] };
-      return { from, to, path: smooth(points) };
+      return { from, to, path: pathThrough(graph.node(from) as Point, graph.node(to) as Point, points) };
     }),
     width,
     height,
   };
 }
 
-/** A curve through the points: quadratic pieces between the middles of the legs. */
-function smooth(points: readonly Point[]): string {
-  const [first, ...rest] = points;
-  if (first === undefined) return "";
-  let path = `M${round(first)}`;
-  for (let place = 0; place < rest.length - 1; place++) {
-    const point = rest[place]!;
-    const next = rest[place + 1]!;
-    const middle = place === rest.length - 2 ? next : { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
-    path += `Q${round(point)} ${round(middle)}`;
+/**
+ * From the right side of one node to the left side of another. Between two columns of nodes it is a curve that begins and
+ * ends level; past the nodes of a column it goes straight. Of the points that dagre gives, every second lies in a column.
+ */
+function pathThrough(from: Point, to: Point, points: readonly Point[]): string {
+  const columns = points.filter((_point, place) => place > 0 && place < points.length - 1 && place % 2 === 0);
+  let at = { x: from.x + nodeWidth / 2, y: from.y };
+  let path = `M${round(at)}`;
+  const curveTo = (end: Point): void => {
+    const middle = (at.x + end.x) / 2;
+    path += `C${round({ x: middle, y: at.y })} ${round({ x: middle, y: end.y })} ${round(end)}`;
+    at = end;
+  };
+  for (const { x, y } of columns) {
+    curveTo({ x: x - nodeWidth / 2, y });
+    at = { x: x + nodeWidth / 2, y };
+    path += `L${round(at)}`;
   }
-  return rest.length === 1 ? `${path}L${round(rest[0]!)}` : path;
+  curveTo({ x: to.x - nodeWidth / 2, y: to.y });
+  return path;
 }
 
 function round({ x, y }: Point): string {

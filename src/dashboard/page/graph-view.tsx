@@ -151,6 +151,10 @@ function useDimmed(shown: RunView, grouped: GroupedGraph): ReadonlySet<number> |
   }, [grouped, search.value, stateFilter.value, revision.value]);
 }
 
+/** Characters that fit into a node, in the widest of the fonts that it may be drawn in. */
+const mostName = 19;
+const mostWords = 25;
+
 interface NodeProps {
   readonly node: GraphNode;
   readonly counts: Int32Array;
@@ -196,10 +200,10 @@ function Node({ node, counts, x, y, dimmed, current, open }: NodeProps) {
       <rect class="box" width={nodeWidth} height={nodeHeight} rx={8} />
       <rect class="side" width={5} height={nodeHeight - 16} x={7} y={8} rx={2.5} />
       <text class="name" x={20} y={21}>
-        {shorten(node.label, node.group ? 24 : 25)}
+        {shorten(node.label, mostName)}
       </text>
       <text class="sub" x={20} y={38}>
-        {shorten(words, 31)}
+        {shorten(words, mostWords)}
       </text>
       {node.group && <Bar counts={counts} total={node.tasks.length} />}
     </g>

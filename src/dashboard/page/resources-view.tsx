@@ -36,7 +36,9 @@ function limitOf(limit: number | undefined): { readonly limit?: number } {
 }
 
 function plain(value: number): string {
-  return value >= 100 ? count(Math.round(value)) : String(Math.round(value * 100) / 100);
+  if (value >= 100) return count(Math.round(value));
+  const places = value < 2 ? 100 : 10;
+  return String(Math.round(value * places) / places);
 }
 
 export function ResourcesView({ shown }: { readonly shown: RunView }) {
@@ -76,7 +78,8 @@ function Chart({ shown, chart }: ChartProps) {
   const now = values.at(-1) ?? 0;
   const peak = values.reduce((highest, value) => Math.max(highest, value), 0);
   const { format, limit, title } = chart;
-  const words = `now ${format(now)}, at most ${format(peak)}${limit === undefined ? "" : ` of ${format(limit)}`}`;
+  const ended = shown.summary?.endedAt !== undefined;
+  const words = `${ended ? "" : `now ${format(now)}, `}at most ${format(peak)}${limit === undefined ? "" : ` of ${format(limit)}`}`;
   return (
     <figure class="chart">
       <figcaption>
