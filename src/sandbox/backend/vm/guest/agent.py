@@ -43,9 +43,15 @@ STREAMS = {"I": 0, "C": 1}
 
 
 def find_port():
-    for name in sorted(os.listdir("/dev")):
-        if name.startswith("vport"):
-            return os.open(f"/dev/{name}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    """The kernel shows a port's file a moment before it can be opened, which on a busy host may be long."""
+    for _ in range(15_000):
+        for name in sorted(os.listdir("/dev")):
+            if name.startswith("vport"):
+                try:
+                    return os.open(f"/dev/{name}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+                except OSError:
+                    pass
+        time.sleep(0.02)
     raise OSError("there is no line to the host")
 
 

@@ -6,10 +6,11 @@ $b mount -t devtmpfs dev /dev
 $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
 while read -r module; do $b insmod "/modules/$module.ko"; done </modules/order
+# On a very busy host this takes long; the host has a deadline of its own.
 tries=0
 until [ -b /dev/vda ] && [ -c /dev/vport0p1 -o -c /dev/vport1p1 ]; do
   tries=$((tries + 1))
-  if [ $tries -gt 500 ]; then echo "no disk or no line to the host" >/dev/console; exit 1; fi
+  if [ $tries -gt 15000 ]; then echo "no disk or no line to the host" >/dev/console; exit 1; fi
   $b usleep 20000
 done
 $b mount -t ext4 -o ro,noload,nosuid /dev/vda /root || exit 1

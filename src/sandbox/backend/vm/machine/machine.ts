@@ -182,8 +182,12 @@ export class Machine {
 
   #describeExit({ failure, exitCode, signal }: SandboxExit): string {
     if (failure !== undefined) return failure;
-    const panic = /Kernel panic[ -~]*/.exec(this.#console)?.[0];
-    if (panic !== undefined) return `the guest's kernel gave up: ${panic}`;
+    const [panic] = /Kernel panic[ -~]*/.exec(this.#console) ?? [];
+    if (panic !== undefined) {
+      // What its first process has said on its way out.
+      const before = this.lastWords.split("Kernel panic")[0]!.trim().split("\n").at(-1)!;
+      return `the guest's kernel gave up: ${panic}${before === "" ? "" : `, after: ${before.slice(0, 300)}`}`;
+    }
     const words = this.lastWords;
     const said = words === "" ? "" : `: ${words}`;
     if (this.sandbox.usage().oomKills > 0)
