@@ -32,7 +32,7 @@ export function makeProgram(): Program {
     .description("Runs graphs of tasks: in dependency order, as parallel as the limits allow.")
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show help")
-    .helpCommand("help [command]", "show help of a command")
+    .helpCommand("help [command]", "Show help of a command.")
     .showHelpAfterError("(--help shows what is taken)")
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .exitOverride()
@@ -278,7 +278,12 @@ Examples:
 
 function inputOptions(command: Command): Command {
   return command
-    .option("-i, --input <name=value>", "value of an input; may be given again", collectInput, {})
+    .addOption(
+      command
+        .createOption("-i, --input <name=value>", "value of an input; may be given again")
+        .argParser(collectInput)
+        .default({}, "none"),
+    )
     .option("--inputs <file>", "values of inputs from a JSON or YAML file; -i wins");
 }
 
