@@ -22,6 +22,13 @@ const makers: ReadonlyMap<SandboxBackendName, BackendMaker> = new Map<SandboxBac
     },
   ],
   [
+    "docker",
+    async ({ warm }) => {
+      const { DockerBackend } = await import("./backend/docker/docker-backend.js");
+      return new DockerBackend(warm);
+    },
+  ],
+  [
     "vm",
     async ({ warm }) => {
       const { VmBackend } = await import("./backend/vm/vm-backend.js");

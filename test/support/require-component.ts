@@ -37,6 +37,7 @@ export const components = {
   ip: { check: () => onPath("ip"), remedy: setup },
   openssl: { check: () => onPath("openssl"), remedy: setup },
   git: { check: () => onPath("git"), remedy: setup },
+  docker: { check: () => onPath("dockerd"), remedy: setup },
   qemu: { check: () => onPath("qemu-system-x86_64"), remedy: setup },
   e2fsprogs: { check: () => existsSync("/usr/sbin/mke2fs"), remedy: setup },
   redis: { check: () => onPath("redis-server"), remedy: setup },

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { type AllowedEntry, readAllowedPackages } from "./allowed-list.js";
 import { hasNpmPackage, resolveNpmView } from "./javascript/resolve.js";
 import { InstalledDistributions } from "./python/closure.js";
-import { readPythonEnvironment } from "./python/environment.js";
+import { type PythonEnvironment, readPythonEnvironment } from "./python/environment.js";
 import { resolvePythonView } from "./python/resolve.js";
 import { checkReachable } from "./reachable.js";
 import type { PackageView } from "./view.js";
@@ -18,6 +18,10 @@ export type PackageLanguage = PackageView["language"];
 export interface PackageSources {
   /** The Python that runs in the sandbox. Default `/usr/bin/python3`. */
   readonly pythonInterpreter?: string;
+  /** The Python of an image, of which nothing has to be asked any more. */
+  readonly pythonEnvironment?: PythonEnvironment;
+  /** All of it is of an image, where no user of this machine goes. */
+  readonly ofImage?: boolean;
   /** Directories of Python distributions that are searched before the interpreter's own, such as a virtual environment's `site-packages`. */
   readonly siteDirectories?: readonly string[];
   /** `node_modules` directories. Default: the global one of the running Node and Debian's `/usr/share/nodejs`, where they exist. */
@@ -72,7 +76,7 @@ export class PackageViews {
       return known.view;
     }
     const view = await this.#resolve(language, entries, directories);
-    checkReachable(view);
+    if (this.#sources.ofImage !== true) checkReachable(view);
     this.#views.delete(key);
     this.#views.set(key, { view, stamp: stampWith(view), checkedAtMs: now });
     if (this.#views.size > keptViews) this.#views.delete(this.#views.keys().next().value!);
@@ -123,8 +127,9 @@ export class PackageViews {
     }
   }
 
-  #environment() {
-    const { pythonInterpreter = "/usr/bin/python3", siteDirectories = [] } = this.#sources;
+  async #environment(): Promise<PythonEnvironment> {
+    const { pythonInterpreter = "/usr/bin/python3", siteDirectories = [], pythonEnvironment } = this.#sources;
+    if (pythonEnvironment !== undefined) return pythonEnvironment;
     return readPythonEnvironment(pythonInterpreter, siteDirectories);
   }
 

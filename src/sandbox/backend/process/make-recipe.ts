@@ -30,7 +30,7 @@ export async function requireInterpreter(language: Language): Promise<Interprete
   );
 }
 
-const commonEnvironment: Readonly<Record<string, string>> = {
+export const commonEnvironment: Readonly<Record<string, string>> = {
   PATH: "/usr/bin:/bin",
   HOME: insideUser.home,
   USER: insideUser.name,

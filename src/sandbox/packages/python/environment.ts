@@ -15,6 +15,8 @@ export interface PythonEnvironment {
   readonly markers: MarkerEnvironment;
   /** Debian's records of who owns which file; none where it does not exist. Default `/var/lib/dpkg`. */
   readonly dpkgDirectory?: string;
+  /** Where the root lies that it is of, if it is of an image and not of this machine: all other paths here are below it. */
+  readonly root?: string;
 }
 
 // Started with -I -S, so that nothing of the site directories (.pth files, sitecustomize) runs.

@@ -59,7 +59,8 @@ export function resolvePythonView(
     ),
   );
   const others = [...closure.distributions.keys()].flatMap((key) => elsewhere[key] ?? []);
-  const data = resolveBinds(others.flatMap((other) => other.data).map(asItself));
+  const { root = "" } = environment;
+  const data = resolveBinds(others.flatMap((other) => other.data).map((path) => asItself(`${root}${path}`)));
   const versions = Object.fromEntries(
     [...closure.distributions.values()].map(({ key, version }) => [key, version]).sort(),
   );
@@ -72,7 +73,7 @@ export function resolvePythonView(
     roots: [...new Set(environment.siteDirectories.map(shownIn))],
     binds: binds.map(plainBind),
     data: data.map(plainBind),
-    environment: environmentOf(others),
+    environment: environmentOf(others, root),
     importNames: importNamesOf(wanted, binds, environment),
     versions,
     unmet: closure.unmet,
@@ -80,9 +81,9 @@ export function resolvePythonView(
 }
 
 /** Variables whose files exist: a wheel from elsewhere carries its own. */
-function environmentOf(others: readonly Elsewhere[]): Record<string, string> {
+function environmentOf(others: readonly Elsewhere[], root: string): Record<string, string> {
   const variables = others.flatMap(({ environment = {} }) => Object.entries(environment));
-  return Object.fromEntries(variables.filter(([, path]) => existsSync(path)));
+  return Object.fromEntries(variables.filter(([, path]) => existsSync(`${root}${path}`)));
 }
 
 function asItself(path: string): PackageBind {

@@ -83,6 +83,7 @@ export function makePlan(recipe: LaunchRecipe, users: ServerUsers): ServerPlan {
   const { interpreter, mounts, environment, language } = recipe;
   const driver = recipe.command.at(-1)!;
   const driverSource = language.driverFiles[driver.slice(driverFolder.length + 1)]!;
+  const warming = warmingOf(recipe.preload);
   return {
     interpreter: interpreter.path,
     mounts,
@@ -99,10 +100,21 @@ export function makePlan(recipe: LaunchRecipe, users: ServerUsers): ServerPlan {
       landlock: true,
       seccomp: Buffer.from(recipe.seccomp).toString("hex"),
       writable: Object.values(writableFolders),
-      rehearsals: recipe.preload.flatMap((name) => rehearsals[name] ?? []),
+      rehearsals: warming.rehearsals,
       refreshers: recipe.preload.flatMap((name) => refreshers[name] ?? []),
     },
-    preload: [...standardModules, ...recipe.preload.flatMap((name) => [name, ...(usualParts[name] ?? [])])],
+    preload: warming.preload,
+  };
+}
+
+/** What is imported ahead for the modules that a view gives, and what is rehearsed. */
+export function warmingOf(modules: readonly string[]): {
+  readonly preload: readonly string[];
+  readonly rehearsals: readonly string[];
+} {
+  return {
+    preload: [...standardModules, ...modules.flatMap((name) => [name, ...(usualParts[name] ?? [])])],
+    rehearsals: modules.flatMap((name) => rehearsals[name] ?? []),
   };
 }
 

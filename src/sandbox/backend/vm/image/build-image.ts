@@ -30,7 +30,7 @@ import "../../../language/index.js";
 import { hiddenPackageFolders, interpreterOf } from "../../process/make-recipe.js";
 import { fillEtc } from "../../process/supervisor-folder.js";
 import { fetchBootFiles } from "./boot-files.js";
-import { debianClosure, hasDpkg } from "./debian-closure.js";
+import { type DebianClosure, debianClosure, hasDpkg } from "./debian-closure.js";
 import {
   defaultImageName,
   findImage,
@@ -82,8 +82,7 @@ export async function buildVmImage(options: BuildVmImageOptions = {}): Promise<V
   checkOptions(name, include);
   requireTools();
   // Before anything is downloaded: this may name a package that is not here.
-  const installed = usualPackages.filter((usual) => existsSync(`/var/lib/dpkg/info/${usual}.list`));
-  const { versions, paths } = debianClosure([...installed, ...packages]);
+  const closure = rootClosure(packages);
   const root = vmFolder();
   mkdirSync(join(root, "images"), { recursive: true, mode: 0o755 });
   const building = mkdtempSync(join(root, "images", `.building-${process.pid}-`));
@@ -94,17 +93,15 @@ export async function buildVmImage(options: BuildVmImageOptions = {}): Promise<V
     for (const folder of [scratch, image]) mkdirSync(folder, { mode: 0o755 });
     const boot = await fetchBootFiles(image, scratch);
     rmSync(scratch, { recursive: true, force: true });
-    const interpreters = await interpreterPaths();
-    onProgress(`copying ${paths.length} files of ${versions.size} packages`);
     const staging = join(building, "root");
-    await stage(staging, paths, [...interpreters, ...include]);
+    await stageRoot(staging, closure, include, onProgress);
     onProgress("making the disk");
     await makeDisk(staging, join(image, "disk.img"));
     const description: VmImageDescription = {
       format: imageFormat,
       architecture: "x64",
       ...boot,
-      packages: Object.fromEntries([...versions].sort()),
+      packages: Object.fromEntries([...closure.versions].sort()),
       include,
       digest: await digestOf(image),
     };
@@ -151,6 +148,24 @@ async function interpreterPaths(): Promise<string[]> {
   return found.flatMap((interpreter) =>
     "missing" in interpreter ? [] : interpreter.mounts.flatMap((mount) => ("source" in mount ? [mount.source] : [])),
   );
+}
+
+/** The usual packages, as far as they are installed here, and others, with all that they depend on. */
+export function rootClosure(packages: readonly string[]): DebianClosure {
+  const installed = usualPackages.filter((usual) => existsSync(`/var/lib/dpkg/info/${usual}.list`));
+  return debianClosure([...installed, ...packages]);
+}
+
+/** Fills a folder, which is made, with a root of what is installed here. */
+export async function stageRoot(
+  staging: string,
+  { versions, paths }: DebianClosure,
+  include: readonly string[],
+  onProgress: (message: string) => void,
+): Promise<void> {
+  const interpreters = await interpreterPaths();
+  onProgress(`copying ${paths.length} files of ${versions.size} packages`);
+  await stage(staging, paths, [...interpreters, ...include]);
 }
 
 async function stage(staging: string, files: readonly string[], trees: readonly string[]): Promise<void> {

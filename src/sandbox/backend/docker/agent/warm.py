@@ -1,0 +1,34 @@
+"""Stands before the driver of Python in a container that was started ahead: imports what the view allows, then serves."""
+
+import sys
+
+FRESH = frozenset(sys.modules)
+
+import gc  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+
+sys.path.insert(0, "/run/driver/warm")
+
+import warming  # noqa: E402
+
+
+def main():
+    with open("/run/driver/warm/plan.json", encoding="utf-8") as file:
+        plan = json.load(file)
+    sys.path.remove("/run/driver/warm")
+    environment = dict(os.environ)
+    warming.preload(plan["preload"])
+    warming.rehearse(plan["rehearsals"])
+    with open(plan["driver"], encoding="utf-8") as file:
+        driver = warming.load_driver(plan["driver"], file.read())
+    warming.prefer_given_files(driver, FRESH)
+    gc.collect()
+    gc.freeze()
+    sys.modules.pop("warming", None)
+    os.environ.clear()
+    os.environ.update(environment)
+    warming.serve(driver, int(sys.argv[1]))
+
+
+main()
