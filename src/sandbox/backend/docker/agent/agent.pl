@@ -9,6 +9,8 @@
 # process of a namespace no signal from inside that it has no handler for, SIGKILL included, and the agent is not
 # dumpable, so that nothing of it can be traced, read or opened through /proc. What it says of an exit it has from wait(2).
 #
+# One file of more than 400 lines, because it starts before anything else is there that it could load from.
+#
 # Frames, as in vm/machine/frames.ts. From the host: I input, i end of input, C channel, K kill, A ask for files, L deadline.
 # To the host: 1 2 output, e end of one of them, C channel, a taken bytes, U use, X the deadline came, E exited, K all are
 # dead, N an entry, T content of it, D all entries were told, F failed.
