@@ -54,6 +54,8 @@ export interface LineSandboxParts {
 
 /** An agent that is well kills everything in a few milliseconds. */
 const killPatienceMs = 1000;
+/** And tells of files at once. */
+const filesPatienceMs = 1500;
 /** More than one line of a session may bring, and no more than a supervisor can bear. */
 const surplusBytes = 16 * 2 ** 20;
 
@@ -110,6 +112,7 @@ export class LineSandbox implements LaunchedSandbox {
         this.#hearFiles = listener;
       },
       ended: partner.ended,
+      patienceMs: () => filesPatienceMs + this.#timeLeftMs(),
     };
     this.#files = new GuestFiles(line, () => this.#diskFull);
     partner.onFrame = (frame) => this.#hear(frame);
@@ -155,7 +158,7 @@ export class LineSandbox implements LaunchedSandbox {
     partner.send("K");
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise((resolve) => {
-      timer = setTimeout(resolve, killPatienceMs, "late");
+      timer = setTimeout(resolve, killPatienceMs + this.#timeLeftMs(), "late");
     });
     const outcome = await Promise.race([this.#whenAllDead, partner.ended, patience]);
     clearTimeout(timer);
@@ -171,6 +174,11 @@ export class LineSandbox implements LaunchedSandbox {
     for (const stream of [this.stdin, this.stdout, this.stderr, this.channel.input, this.channel.output])
       stream.destroy();
     this.#parts.onDisposed();
+  }
+
+  /** On a busy machine an agent that is well may be slow; a run that ended early has its time to spare. */
+  #timeLeftMs(): number {
+    return this.#deadline === undefined ? 0 : Math.max(0, this.#deadline - performance.now());
   }
 
   #hear(frame: Frame): void {
