@@ -34,24 +34,8 @@ export async function joinDaemon(): Promise<void> {
 export async function leaveDaemon(): Promise<void> {
   await locked(async () => {
     rmSync(place(join("users", ownIdentity())), { force: true });
-    if (otherUsers().length === 0) await stopDaemon("SIGTERM");
+    if (otherUsers().length === 0) await stopDaemon();
   });
-}
-
-/**
- * Ends the daemon and starts it again, once nobody else uses it: nobody's sandboxes survive it, and whoever joins meanwhile
- * waits.
- */
-export async function restartDaemon(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-  for (let isDone = false; !isDone; ) {
-    await locked(async () => {
-      if (otherUsers().length > 0) return;
-      await stopDaemon(signal);
-      await startDaemon();
-      isDone = true;
-    });
-    if (!isDone) await new Promise((resolve) => setTimeout(resolve, 500));
-  }
 }
 
 function otherUsers(): string[] {
@@ -113,11 +97,11 @@ export function hasGvisor(): boolean {
   }
 }
 
-async function stopDaemon(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+async function stopDaemon(): Promise<void> {
   const pid = runningDaemon();
   if (pid === undefined) return;
   const children = childrenOf(pid);
-  process.kill(pid, signal);
+  process.kill(pid, "SIGTERM");
   const deadline = performance.now() + 30_000;
   while (runningDaemon() !== undefined && performance.now() < deadline)
     await new Promise((resolve) => setTimeout(resolve, 20));
