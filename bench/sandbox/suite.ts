@@ -4,7 +4,16 @@ import type { Goal, Table } from "../lib/report.js";
 import { median } from "../lib/statistics.js";
 import type { SuiteOptions, SuiteResult } from "../suite.js";
 import type { Endurance, Holding } from "./endurance.js";
-import { bareWay, hello, type Program, pandasSum, plainBubblewrapWay, sandboxWay, type Way } from "./ways.js";
+import {
+  bareWay,
+  dockerRunWay,
+  hello,
+  type Program,
+  pandasSum,
+  plainBubblewrapWay,
+  sandboxWay,
+  type Way,
+} from "./ways.js";
 
 const ROUNDS = 20;
 const PAUSE_MS = 150;
@@ -17,7 +26,11 @@ type Times = Map<string, number[]>;
 
 export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
   const wants = (name: string) => only.length === 0 || only.includes(name);
-  const ways = [bareWay(), plainBubblewrapWay(), sandboxWay(false), sandboxWay(true)].filter(({ name }) => wants(name));
+  const { BENCH_DOCKER_HOST: host, BENCH_DOCKER_IMAGE: image = "orchestrator-sandbox" } = process.env;
+  if (host === undefined) log("docker run is left out: BENCH_DOCKER_HOST names no daemon, such as unix:///path");
+  const docker = host === undefined ? [] : [dockerRunWay(host, image)];
+  const all = [bareWay(), plainBubblewrapWay(), ...docker, sandboxWay(false), sandboxWay(true)];
+  const ways = all.filter(({ name }) => wants(name));
   const times: Times = new Map();
   const perSecond = new Map<string, number>();
   try {
@@ -89,10 +102,14 @@ function present(
   };
   const tables = [latency];
   if (endurance !== undefined && "before" in endurance) tables.push(enduranceTable(endurance));
-  return { order: 5, title: "Sandboxes", method: METHOD, goals: goalsOf(times, endurance), tables };
+  return { order: 5, title: "Sandboxes", method: METHOD, goals: goalsOf(times, perSecond, endurance), tables };
 }
 
-function goalsOf(times: Times, endurance: Endurance | { readonly failed: string } | undefined): Goal[] {
+function goalsOf(
+  times: Times,
+  perSecond: ReadonlyMap<string, number>,
+  endurance: Endurance | { readonly failed: string } | undefined,
+): Goal[] {
   const p50 = (key: string) => (times.has(key) ? median(times.get(key)!) : Number.NaN);
   const goals: Goal[] = [];
   const ratio = p50("cold pandas") / p50("warm pandas");
@@ -102,6 +119,22 @@ function goalsOf(times: Times, endurance: Endurance | { readonly failed: string 
       goal: "20 times as fast",
       measured: `${ratio.toFixed(1)} times`,
       met: ratio >= 20,
+    });
+  const dockerRatio = p50("docker pandas") / p50("warm pandas");
+  if (!Number.isNaN(dockerRatio))
+    goals.push({
+      what: "the pandas program, warm, beside docker run",
+      goal: "30 times as fast",
+      measured: `${dockerRatio.toFixed(1)} times`,
+      met: dockerRatio >= 30,
+    });
+  const throughput = (perSecond.get("warm") ?? Number.NaN) / (perSecond.get("docker") ?? Number.NaN);
+  if (!Number.isNaN(throughput))
+    goals.push({
+      what: `throughput of the pandas program, ${CLIENTS} clients, beside docker run`,
+      goal: "40 times as many",
+      measured: `${throughput.toFixed(1)} times`,
+      met: throughput >= 40,
     });
   for (const [key, limit] of [
     ["warm pandas", 25],
