@@ -18,4 +18,6 @@ for project in tsconfig.build.json bench/tsconfig.json; do
 done
 node scripts/copy-assets.mjs
 node scripts/build-page.mjs
-exec node bench/.out/main.js "$@"
+node bench/.out/main.js "$@"
+# The table of the README is made of the results.
+node scripts/build-figures.mjs

@@ -17,15 +17,19 @@ const agreed = [
   "BSD-3-Clause",
   "BlueOak-1.0.0",
   "0BSD",
+  "Unlicense",
   "CC0-1.0",
 ];
-const agreedForTools = ["MPL-2.0", "Python-2.0", "Unlicense"];
+const agreedForTools = ["MPL-2.0", "Python-2.0"];
+/** Said in the older form of package.json, which a lock file does not take over. */
+const saidOtherwise = { ssh2: "MIT", buildcheck: "MIT", "cpu-features": "MIT" };
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"));
 const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
 const named = Object.entries(packages)
   .filter(([path]) => path !== "")
-  .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf("node_modules/") + 13), path, ...entry }));
+  .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf("node_modules/") + 13), path, ...entry }))
+  .map((entry) => ({ ...entry, license: entry.license ?? saidOtherwise[entry.name] }));
 const installed = named.filter(({ dev, devOptional }) => !dev && !devOptional);
 const peers = withDependencies(Object.keys(manifest.peerDependencies)).filter((entry) => !installed.includes(entry));
 const tools = named.filter((entry) => !installed.includes(entry) && !peers.includes(entry));

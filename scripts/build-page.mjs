@@ -30,6 +30,8 @@ await build({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 700,
+    // How long plugins take on a busy machine is no news to whoever builds.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   plugins: [
     {

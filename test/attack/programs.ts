@@ -1,7 +1,7 @@
 /**
  * Programs that the sandbox must survive, by class. Each says what it is about and how it may end; what must never show
  * in its output is `forbidden`, what must show is `required`. The invariants that hold after every one of them are in
- * `invariants.ts`.
+ * `invariants.ts`. Over 400 lines, because it is a list to be read from top to bottom: one program after the other.
  */
 export interface HostileProgram {
   readonly id: string;
