@@ -71,7 +71,6 @@ async function startDaemon(): Promise<void> {
     ...["data", "exec"].map((name) => `--${name}-root=${place(name)}`),
     `--pidfile=${place("pid")}`,
     ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--shutdown-timeout=2"],
-    ...(hasGvisor() ? ["--add-runtime=runsc=/usr/bin/runsc"] : []),
   ];
   spawn("dockerd", options, { stdio: ["ignore", log, log], detached: true, cwd: "/" }).unref();
   const client = await DockerClient.open(daemonHost);
@@ -85,15 +84,6 @@ async function startDaemon(): Promise<void> {
         throw new Error(`dockerd did not start: ${readFileSync(place("log"), "utf8").slice(-2000)}`, { cause: error });
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-  }
-}
-
-/** gVisor is tried where it is. */
-export function hasGvisor(): boolean {
-  try {
-    return readdirSync("/usr/bin").includes("runsc");
-  } catch {
-    return false;
   }
 }
 
