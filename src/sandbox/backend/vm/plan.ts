@@ -30,6 +30,9 @@ export interface GuestPlan {
     readonly landlock: boolean;
     readonly writable: readonly string[];
     readonly environment: Readonly<Record<string, string>>;
+    readonly seccomp: string;
+    /** No pages are claimed ahead: a guest forks once, before its snapshot. */
+    readonly late: readonly never[];
   };
   readonly order: {
     readonly uid: number;
@@ -40,7 +43,6 @@ export interface GuestPlan {
     readonly inodes: number;
     readonly writableFolders: readonly (readonly [name: string, mode: number, target: string])[];
     readonly rlimits: Readonly<Record<string, number>>;
-    readonly seccomp: string;
   };
 }
 
@@ -65,6 +67,8 @@ export function makeGuestPlan(recipe: LaunchRecipe): GuestPlan {
       landlock: true,
       writable: Object.values(writableFolders),
       environment: recipe.environment,
+      seccomp: Buffer.from(recipe.seccomp).toString("hex"),
+      late: [],
     },
     order: {
       uid: guestUser,
@@ -79,7 +83,6 @@ export function makeGuestPlan(recipe: LaunchRecipe): GuestPlan {
         ["shm", 0o1777, writableFolders.sharedMemory],
       ],
       rlimits: { RLIMIT_CORE: 0, RLIMIT_CPU: longestCpuSeconds, RLIMIT_MEMLOCK: 65_536 },
-      seccomp: Buffer.from(recipe.seccomp).toString("hex"),
     },
   };
 }
@@ -153,7 +156,7 @@ export function agentFiles(): ReadonlyMap<string, Buffer> {
     names.map((name): [string, Buffer] => [name, readFileSync(`${folder}${name}`)]);
   return new Map([
     ...read(guestFolder, ["agent.py", "files.py", "network.py", "wire.py"]),
-    ...read(serverFolder, ["init.py", "kernel.py", "landlock.py", "root.py", "run.py"]),
+    ...read(serverFolder, ["init.py", "kernel.py", "landlock.py", "pages.py", "root.py", "run.py"]),
   ]);
 }
 

@@ -188,18 +188,15 @@ class Agent:
         os.mkdir(GROUP)
 
     def start_init(self):
-        go, go_out = os.pipe2(os.O_CLOEXEC)
         report, report_out = os.pipe2(os.O_CLOEXEC)
         own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         kernel.unshare(kernel.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
-            init.main(go, report_out, self.plan["order"])
+            init.main(report_out, self.plan["order"])
         kernel.setns(own, kernel.CLONE_NEWPID)
         self.pid_namespace = own
-        os.close(go)
         os.close(report_out)
-        os.write(go_out, b"1")
         words = os.read(report, 4096)
         if words != init.PREPARED:
             raise OSError(words.decode(errors="replace"))

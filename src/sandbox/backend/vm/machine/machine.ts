@@ -173,19 +173,16 @@ export class Machine {
 
   /** The end of what the guest's kernel and QEMU have printed. */
   get lastWords(): string {
-    // What a console prints is not to reach a terminal as it is.
-    return this.#console
-      .replace(/[^\x20-\x7e\n]/g, "")
-      .trim()
-      .slice(-1000);
+    return printable(this.#console).trim().slice(-1000);
   }
 
   #describeExit({ failure, exitCode, signal }: SandboxExit): string {
     if (failure !== undefined) return failure;
     const [panic] = /Kernel panic[ -~]*/.exec(this.#console) ?? [];
     if (panic !== undefined) {
-      // What its first process has said on its way out.
-      const before = this.lastWords.split("Kernel panic")[0]!.trim().split("\n").at(-1)!;
+      // What its first process has said on its way out; the kernel's own words begin with a time.
+      const words = printable(this.#console).split("Kernel panic")[0]!.split("\n");
+      const before = words.filter((line) => line !== "" && !line.startsWith("[")).at(-1) ?? "";
       return `the guest's kernel gave up: ${panic}${before === "" ? "" : `, after: ${before.slice(0, 300)}`}`;
     }
     const words = this.lastWords;
@@ -195,6 +192,11 @@ export class Machine {
     const how = signal ?? (exitCode === 0 ? "" : `exit code ${exitCode}`);
     return `the virtual machine ended${how === "" ? "" : ` (${how})`}${said}`;
   }
+}
+
+/** What a console prints is not to reach a terminal as it is. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e\n]/g, "");
 }
 
 function machineConfig(memoryMebibytes: number): ResolvedSandboxConfig {
