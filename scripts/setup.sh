@@ -69,7 +69,8 @@ installed_as_locked() {
 }
 if ! installed_as_locked; then
   say "installing npm packages"
-  npm ci --loglevel=error
+  # No package needs the script that it would run here, and some would fetch headers to compile what is optional.
+  npm ci --loglevel=error --ignore-scripts
 fi
 
 say "building"

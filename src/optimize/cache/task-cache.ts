@@ -4,7 +4,7 @@
  */
 import { type ResolvedCacheOptions, resolveCacheOptions } from "../../core/cache-settings.js";
 import type { TaskCacheOptions } from "../../model/cache.js";
-import { asError, type ErrorData, fromErrorData, toErrorData } from "../../model/error.js";
+import { asError, type ErrorData, fromErrorData, InvalidOptionError, toErrorData } from "../../model/error.js";
 import type { FailureReason } from "../../model/result.js";
 import type { Duration } from "../../model/units.js";
 import { parseDurationMs } from "../../model/units.js";
@@ -162,13 +162,16 @@ export class TaskCache implements ServingCache, AsyncDisposable {
 
   /**
    * Has everything of a key, a task or a tag computed anew, whatever is running now included.
+   * @throws InvalidOptionError where not exactly one of the three is given.
    * @throws OrchestratorError `NOT_INVALIDATED` where a shared tier could not be told: this process gives no old value any more, others may.
    */
   async invalidate(target: InvalidationTarget): Promise<void> {
     const named = Object.entries(target).filter(([, name]) => name !== undefined);
     const [[scope, name]] = named.length === 1 ? (named as [[string, unknown]]) : [["", undefined]];
     if (!["key", "task", "tag"].includes(scope) || typeof name !== "string")
-      throw new TypeError("invalidate takes exactly one of { key }, { task } and { tag }, with a string");
+      throw new InvalidOptionError([
+        { where: "target", message: "takes exactly one of { key }, { task } and { tag }, with a string" },
+      ]);
     await this.tiers.invalidate(scope as InvalidationMark["scope"], name);
   }
 
