@@ -12,6 +12,7 @@ import type { SandboxFiles } from "../../../run/files.js";
 import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../../../run/launched.js";
 import { hostFiles } from "../host-files.js";
 import { TreeWatch, type TreeWatchLimits } from "../tree-watch.js";
+import { usageOf } from "../usage.js";
 import { armWord, byeWord, enterFailedCode } from "./launch-script.js";
 
 export interface ColdSandboxParts {
@@ -119,7 +120,7 @@ export class ColdSandbox implements LaunchedSandbox {
   }
 
   usage(): SandboxUsage {
-    return this.#lastUsage ?? { ...this.#watchedUsage(), ...this.#cgroupUsage() };
+    return this.#lastUsage ?? usageOf(this.#watch, this.#parts.cgroup);
   }
 
   kill(): Promise<void> {
@@ -143,19 +144,6 @@ export class ColdSandbox implements LaunchedSandbox {
     if (pid === undefined || (watched.memoryBytes === undefined && watched.cpuQuotaMicros === undefined))
       return undefined;
     return new TreeWatch(pid, watched, () => this.#scratch);
-  }
-
-  #watchedUsage(): SandboxUsage {
-    const counts = { oomKills: 0, processLimitHits: 0 };
-    if (this.#watch === undefined) return counts;
-    const { cpuSeconds, peakBytes, exceeded } = this.#watch;
-    return { ...counts, cpuSeconds, peakBytes, ...(exceeded ? { watched: "memory-limit" } : {}) };
-  }
-
-  #cgroupUsage(): Partial<SandboxUsage> {
-    const { cgroup } = this.#parts;
-    if (cgroup === undefined) return {};
-    return { ...cgroup.usage(), oomKills: cgroup.oomKills(), processLimitHits: cgroup.pidsLimitHits() };
   }
 
   #listen(): void {

@@ -5,6 +5,7 @@ import type { SandboxFiles } from "../../../run/files.js";
 import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../../../run/launched.js";
 import { hostFiles } from "../host-files.js";
 import { TreeWatch, type TreeWatchLimits } from "../tree-watch.js";
+import { usageOf } from "../usage.js";
 import type { ForkServer } from "./fork-server.js";
 import type { ForkedRun, RunEnds } from "./forked-run.js";
 
@@ -77,7 +78,7 @@ export class ForkedSandbox implements LaunchedSandbox {
   }
 
   usage(): SandboxUsage {
-    return this.#lastUsage ?? { ...this.#watchedUsage(), ...this.#cgroupUsage() };
+    return this.#lastUsage ?? usageOf(this.#watch, this.#parts.cgroup);
   }
 
   kill(): Promise<void> {
@@ -100,19 +101,6 @@ export class ForkedSandbox implements LaunchedSandbox {
     if (this.#watch !== undefined || this.#killed !== undefined) return;
     if (watched.memoryBytes === undefined && watched.cpuQuotaMicros === undefined) return;
     this.#watch = new TreeWatch(roots, watched, () => this.#parts.run.ends.scratch);
-  }
-
-  #watchedUsage(): SandboxUsage {
-    const counts = { oomKills: 0, processLimitHits: 0 };
-    if (this.#watch === undefined) return counts;
-    const { cpuSeconds, peakBytes, exceeded } = this.#watch;
-    return { ...counts, cpuSeconds, peakBytes, ...(exceeded ? { watched: "memory-limit" } : {}) };
-  }
-
-  #cgroupUsage(): Partial<SandboxUsage> {
-    const { cgroup } = this.#parts;
-    if (cgroup === undefined) return {};
-    return { ...cgroup.usage(), oomKills: cgroup.oomKills(), processLimitHits: cgroup.pidsLimitHits() };
   }
 
   async #kill(): Promise<void> {
