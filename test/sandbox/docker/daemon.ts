@@ -63,6 +63,14 @@ function runningDaemon(): number | undefined {
   }
 }
 
+/** Ends the daemon and starts it again. Whoever calls this has a daemon of its own: nobody's sandboxes survive it. */
+export async function restartDaemon(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  await locked(async () => {
+    await stopDaemon(signal);
+    await startDaemon();
+  });
+}
+
 async function startDaemon(): Promise<void> {
   const log = openSync(place("log"), "w");
   for (const name of ["pid", "docker.sock"]) rmSync(place(name), { force: true });
@@ -87,11 +95,11 @@ async function startDaemon(): Promise<void> {
   }
 }
 
-async function stopDaemon(): Promise<void> {
+async function stopDaemon(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
   const pid = runningDaemon();
   if (pid === undefined) return;
   const children = childrenOf(pid);
-  process.kill(pid, "SIGTERM");
+  process.kill(pid, signal);
   const deadline = performance.now() + 30_000;
   while (runningDaemon() !== undefined && performance.now() < deadline)
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -103,7 +111,8 @@ async function stopDaemon(): Promise<void> {
       // It has ended with its parent.
     }
   }
-  rmSync(place("pid"), { force: true });
+  // Where nobody reaps it, its number counts as that of one that lives.
+  for (const file of ["pid", "exec/containerd/containerd.pid"]) rmSync(place(file), { force: true });
 }
 
 function childrenOf(pid: number): number[] {
