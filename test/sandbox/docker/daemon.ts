@@ -9,6 +9,7 @@ import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from "node:path";
 import { DockerClient } from "#src/sandbox/backend/docker/client/client.js";
 import { buildDockerImage } from "#src/sandbox/backend/docker/image/build-image.js";
+import { usualPackages } from "#src/sandbox/backend/vm/image/build-image.js";
 import { isDead, ownIdentity, withFileLock } from "#src/sandbox/backend/vm/snapshot/file-lock.js";
 
 const folder = process.env.ORCHESTRATOR_DOCKER_FOLDER ?? "/var/tmp/orchestrator-docker-tests";
@@ -122,7 +123,7 @@ function childrenOf(pid: number): number[] {
 async function provideImage(): Promise<void> {
   const status = readFileSync("/var/lib/dpkg/status");
   const wanted = createHash("sha256")
-    .update(JSON.stringify([packages, process.version]))
+    .update(JSON.stringify([packages, usualPackages, process.version]))
     .update(status)
     .digest("hex");
   const client = await DockerClient.open(daemonHost);

@@ -37,7 +37,7 @@ const unneeded = [
 
 /** Packages of the system that every Debian has, and those that are named, with their requirements. */
 export function debianClosure(names: readonly string[]): DebianClosure {
-  const installed = readInstalled();
+  const installed = installedPackages(readFileSync(join(database, "status"), "utf8"));
   const providers = new Map<string, InstalledPackage>();
   for (const found of installed.values()) for (const name of found.provides) providers.set(name, found);
   const find = (name: string) => installed.get(name) ?? providers.get(name);
@@ -112,16 +112,20 @@ function isWanted(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-function readInstalled(): Map<string, InstalledPackage> {
+/** States of dpkg in which all files of a package are in place, whatever is left to be set up: triggers may be pending for long. */
+const filesAreThere = / (?:installed|triggers-pending|triggers-awaited|half-configured|unpacked)$/;
+
+/** What dpkg's own account of its packages (`/var/lib/dpkg/status`) says is here. */
+export function installedPackages(status: string): Map<string, InstalledPackage> {
   const installed = new Map<string, InstalledPackage>();
-  for (const paragraph of readFileSync(join(database, "status"), "utf8").split("\n\n")) {
+  for (const paragraph of status.split("\n\n")) {
     const fields = new Map<string, string>();
     for (const line of paragraph.replace(/\n[ \t]+/g, " ").split("\n")) {
       const colon = line.indexOf(": ");
       if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 2));
     }
     const name = fields.get("Package");
-    if (name === undefined || !/ installed$/.test(fields.get("Status") ?? "")) continue;
+    if (name === undefined || !filesAreThere.test(fields.get("Status") ?? "")) continue;
     const relations = (field: string) =>
       (fields.get(field) ?? "").split(",").flatMap((entry) => {
         const alternatives = entry
