@@ -2,7 +2,7 @@
  * How fast a virtual machine is under software emulation: restored for a run, restored ahead of one, and booted from the
  * beginning. Needs QEMU and an image (`orchestrator images build --vm`).
  */
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { findImage, vmFolder } from "#src/sandbox/backend/vm/image/image-store.js";
 import { SandboxManager } from "#src/sandbox.js";
@@ -58,6 +58,8 @@ async function measure(manager: SandboxManager, { code, allowedPackages }: Progr
 async function measureBoot(): Promise<number> {
   const images = join(vmFolder(), "images");
   const folder = mkdtempSync("/var/tmp/orchestrator-vm-bench-");
+  // QEMU has a user of its own, who must be able to walk here.
+  chmodSync(folder, 0o755);
   const kept = process.env.ORCHESTRATOR_VM_FOLDER;
   symlinkSync(images, join(folder, "images"));
   process.env.ORCHESTRATOR_VM_FOLDER = join(folder);
