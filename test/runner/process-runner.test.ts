@@ -71,12 +71,20 @@ describe("calls", () => {
   });
 
   it("loses nothing of what is printed where this process is held up", async () => {
-    const recorded = attempt(makeRunner(), task("talk"), {}, {}, () => holdUp(100));
-    await recorded.ended;
-    expect(recorded.story.filter((line) => line.startsWith("std")).sort()).toEqual([
-      "stderr to stderr",
-      "stdout to stdout",
-    ]);
+    const runner = makeRunner({ maxWorkers: 2 });
+    // Woken for what both have said so far, and held up by the first until the second has ended: its end is read in that
+    // turn of the event loop, and what it printed right before is known of in the next.
+    const woken = attempt(runner, task("speakSlowly"), { words: [[400, "stdout", "first"]] }, {}, () => holdUp(2000));
+    const words = [
+      [700, "log", "second"],
+      [1000, "stdout", "last"],
+    ];
+    const recorded = attempt(runner, task("speakSlowly"), { words });
+    await Promise.all([woken.started, recorded.started]);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    holdUp(800);
+    await Promise.all([woken.ended, recorded.ended]);
+    expect(recorded.story.slice(1)).toEqual(["log second", "stdout last", "succeeded"]);
   });
 
   it("brings errors back as themselves", async () => {
