@@ -46,7 +46,7 @@ export const attackConfig = {
 const patience = 15;
 
 /** How much later than its limit a call may resolve. The promise is 200 ms, held on a machine that has nothing else to do. */
-const graceSeconds = process.env.ORCHESTRATOR_STRICT_TIMES === "1" ? 0.2 : 5;
+export const graceSeconds = process.env.ORCHESTRATOR_STRICT_TIMES === "1" ? 0.2 : 5;
 const outputBytes = 2 ** 20;
 const mebibyte = 2 ** 20;
 

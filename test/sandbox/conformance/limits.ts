@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { InvalidOptionError } from "#src/model/error.js";
 import { degradableLimits, type SandboxConfig } from "#src/model/sandbox.js";
+import { graceSeconds } from "../../attack/catalogue.js";
 import { type BackendUnderTest, executorOf } from "./backend-under-test.js";
 
 export function describeLimits(backend: BackendUnderTest): void {
@@ -14,12 +15,14 @@ export function describeLimits(backend: BackendUnderTest): void {
 
   describe("limits", () => {
     test("a crowd under a narrow quota dies at once", async () => {
-      const narrow = executorOf(backend, { ...lenient, cpuQuota: 5000, timeLimit: 3 * slowness, processLimit: 60 });
-      const run = await narrow.executeCode("for i in $(seq 40); do (while :; do :; done) & done; wait", {
-        language: "bash",
-      });
+      const timeLimit = 3 * slowness;
+      const narrow = executorOf(backend, { ...lenient, cpuQuota: 5000, timeLimit, processLimit: 60 });
+      const crowd = "for i in $(seq 40); do (while :; do :; done) & done; wait";
+      const run = await narrow.executeCode(crowd, { language: "bash" });
       expect(run.verdict).toBe("timeout");
+      expect(run.executionTime).toBeLessThan(timeLimit + graceSeconds * slowness);
       await narrow.close();
+      expect(await backend.remainsOf(process.pid)).toEqual([]);
     });
 
     test.runIf(holdsAll && backend.tellsUsage)("the quota of CPU is kept, and what was used is told", async () => {

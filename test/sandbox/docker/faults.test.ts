@@ -32,6 +32,25 @@ const deeds = {
   "that says nothing any more": ["sleep 60", undefined],
 } as const satisfies Readonly<Record<string, readonly [string, RegExp | undefined]>>;
 
+/** Says that the run has ended well, and then what it wants of the files that there are. */
+const lies = ["../../etc/cron.d/x", "/etc/x", "..", "a//b", "good", "good"].map((path) => btoa(path));
+const liar = `sub put { syswrite(STDOUT, pack("Na", length($_[1]), $_[0]) . $_[1]) }
+put("E", '{"code":0}');
+while (sysread(STDIN, my $head, 5) == 5) {
+  my ($length, $kind) = unpack("Na", $head);
+  my $question = "";
+  while (length($question) < $length) { sysread(STDIN, $question, $length - length($question), length($question)) or exit }
+  put("K", "{}") if $kind eq "K";
+  next if $kind ne "A";
+  if ($question =~ /walk/) {
+    put("N", qq({"path":"$_","kind":"file","size":3})) for qw(${lies.join(" ")});
+    put("D", "{}");
+  } else {
+    put("T", "x" x 60000) for 1 .. 5;
+    put("D", '{"found":true}');
+  }
+}`;
+
 const verdictOf = {
   "that floods its line": "output-limit",
   "that says nothing any more": "timeout",
@@ -61,6 +80,7 @@ describe.runIf(isHere)("containers that fail", () => {
       environment: {},
       limits,
       processesOfTheWall: 1,
+      volumes: [],
       mounts: [],
       shareNetwork: false,
       seccomp: seccompProfile((await client.info()).Architecture),
@@ -78,6 +98,15 @@ describe.runIf(isHere)("containers that fail", () => {
     const result = await runCode(sandbox, request, { limits, startedAt: performance.now() });
     expect(result.verdict).toBe(verdictOf[name] ?? "sandbox-failure");
     if (words !== undefined) expect(result.error?.message).toMatch(words);
+    expect(await ours()).toEqual([]);
+  });
+
+  test("an agent that lies about files gives none that leads elsewhere, and no more of one than it said", async () => {
+    const { limits } = resolveSandboxConfig({ timeLimit: 30 });
+    const request = resolveCodeRequest("print(1)", { language: "python" });
+    const result = await runCode(await withAgent(liar), request, { limits, startedAt: performance.now() });
+    const told = result.artifacts.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()]);
+    expect(told, result.error?.message).toEqual([["good", "xxx"]]);
     expect(await ours()).toEqual([]);
   });
 

@@ -5,13 +5,17 @@ import { ProcessSandboxExecutor } from "#src/sandbox/sandbox-executor.js";
 import { exitOf, lineOf, remainsOf, startSupervisor, untilNothing } from "./supervisor.js";
 
 const executor = new ProcessSandboxExecutor({ timeLimit: 20, warm: false });
-afterAll(() => executor.close());
+const warmExecutor = new ProcessSandboxExecutor({ timeLimit: 20, onUnsupported: ["memoryLimit", "cpuQuota"] });
+afterAll(() => Promise.all([executor.close(), warmExecutor.close()]));
 
 describe("the host", () => {
-  test("keeps its kernel settings, even where the supervisor is root", async () => {
+  test.each([
+    ["cold", executor],
+    ["warm", warmExecutor],
+  ])("keeps its kernel settings, even where the supervisor is root, %s", async (start, of) => {
     const settings = ["core_pattern", "hostname", "threads-max"];
     const before = settings.map((name) => readFileSync(`/proc/sys/kernel/${name}`, "latin1"));
-    const run = await executor.executeCode(
+    const run = await of.executeCode(
       `for name in ${JSON.stringify(settings)}:
   try:
     open("/proc/sys/kernel/" + name, "w").write("x")
@@ -19,6 +23,7 @@ describe("the host", () => {
   except OSError as error: pass`,
     );
     expect(run.output).toBe("");
+    expect(run.warm).toBe(start === "warm");
     expect(settings.map((name) => readFileSync(`/proc/sys/kernel/${name}`, "latin1"))).toEqual(before);
   });
 

@@ -44,6 +44,8 @@ while :; do $b sleep 1; done
 
 const deeds = {
   "that panics": ["echo c >/proc/sysrq-trigger", /kernel gave up|machine ended/],
+  "that powers itself off": ["echo o >/proc/sysrq-trigger", /machine ended/],
+  "that spins with all that it has": ["while :; do :; done", undefined],
   "whose first process ends": ["exit 0", /kernel gave up|machine ended/],
   "that claims a message of 4 GiB": [
     "$b printf '\\377\\377\\377\\377C' >&3",

@@ -23,6 +23,8 @@ export interface ContainerSettings {
   >;
   /** Processes that the code's own limit does not count. */
   readonly processesOfTheWall: number;
+  /** Folders that the image asks for volumes for: each is an empty one that nobody can write to. */
+  readonly volumes: readonly string[];
   /** Files and sockets of this machine, read-only. */
   readonly mounts: readonly ContainerMount[];
   readonly shareNetwork: boolean;
@@ -80,6 +82,7 @@ export function containerSpec(settings: ContainerSettings): ContainerSpec {
       CpuQuota: cpuQuotaMicros,
       PidsLimit: processes + settings.processesOfTheWall,
       Tmpfs: {
+        ...Object.fromEntries(settings.volumes.map((path) => [path, "ro,nosuid,nodev,noexec,size=4k,mode=555"])),
         [writableFolders.work]: folder("exec,"),
         [writableFolders.temporary]: folder("noexec,"),
         [writableFolders.sharedMemory]: folder("noexec,"),

@@ -37,7 +37,7 @@ export async function makeDockerRecipe(
       `the image ${name} has no interpreter for ${language.name}; name one that has with docker.image, or make one: orchestrator images build --docker`,
     );
   const view = await daemon.images.resolve(image, facts, language, config.allowedPackages);
-  const { id, variables } = await daemon.images.viewImage(image, facts, language, view);
+  const { id, variables, volumes } = await daemon.images.viewImage(image, facts, language, view);
   const hasProxy = parts.some((part) => part.waitForPort !== undefined);
   const shareNetwork = !config.networkDisabled && config.allowedDomains.length === 0;
   const settings: Omit<ContainerSettings, "command"> = {
@@ -54,6 +54,7 @@ export async function makeDockerRecipe(
     },
     limits,
     processesOfTheWall: processesOfTheWall + (hasProxy ? 1 : 0),
+    volumes,
     mounts: parts.flatMap((part) => part.mounts.flatMap((mount) => ("source" in mount ? [mount] : []))),
     shareNetwork,
     seccomp,

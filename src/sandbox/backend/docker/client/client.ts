@@ -49,6 +49,7 @@ export interface ImageDetails {
   readonly Config?: {
     readonly Env?: readonly string[] | null;
     readonly Labels?: Readonly<Record<string, string>> | null;
+    readonly Volumes?: Readonly<Record<string, unknown>> | null;
   } | null;
 }
 

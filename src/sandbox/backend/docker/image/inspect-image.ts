@@ -66,6 +66,7 @@ export async function inspectImage(
     environment: { LC_ALL: "C.UTF-8", PATH: "/usr/local/bin:/usr/bin:/bin" },
     limits,
     processesOfTheWall: 0,
+    volumes: [],
     mounts: [],
     shareNetwork: false,
     seccomp,

@@ -32,6 +32,8 @@ export interface ViewImage {
   readonly id: string;
   /** Names of the variables that it would set by itself. */
   readonly variables: readonly string[];
+  /** Folders that its containers would get a volume for: a place on the daemon's disk without a limit. */
+  readonly volumes: readonly string[];
 }
 
 export interface ViewRequest {
@@ -50,7 +52,9 @@ export async function provideViewImage(client: DockerClient, request: ViewReques
   const key = createHash("sha256").update(JSON.stringify(shape)).digest("hex").slice(0, 32);
   const name = `${repository}:${key}`;
   const found = (await client.inspectImage(name)) ?? (await build(client, name, key, request, files, plan));
-  return { id: found.Id, variables: (found.Config?.Env ?? []).map((variable) => variable.split("=", 1)[0]!) };
+  const { Env, Volumes } = found.Config ?? {};
+  const variables = (Env ?? []).map((variable) => variable.split("=", 1)[0]!);
+  return { id: found.Id, variables, volumes: Object.keys(Volumes ?? {}).sort() };
 }
 
 async function build(

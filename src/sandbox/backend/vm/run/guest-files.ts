@@ -15,6 +15,8 @@ const mostOmissions = 100;
 /** A guest that is well tells this much in a millisecond. */
 const slowestBytesPerMs = 8192;
 const longestPath = 32_768;
+/** Of all names together, as they are kept. */
+const mostPathBytes = 8 * 2 ** 20;
 
 const kinds = ["file", "folder", "link", "pipe", "socket", "device", "deep", "closed"] as const;
 type Kind = (typeof kinds)[number];
@@ -101,7 +103,7 @@ export class GuestFiles implements SandboxFiles {
         }
       }
     }
-    if (walked.cut) omit("...", `only ${mostEntries} entries are looked at`);
+    if (walked.cut) omit("...", `only ${mostEntries} entries are looked at, and ${mostPathBytes} bytes of names`);
     return { artifacts, omitted };
   }
 
@@ -117,16 +119,24 @@ export class GuestFiles implements SandboxFiles {
 
   async #walk(): Promise<{ readonly entries: readonly Entry[]; readonly cut: boolean } | undefined> {
     const entries: Entry[] = [];
+    const told = new Set<string>();
+    let pathBytes = 0;
+    let isFull = false;
     const answer = await this.#ask(
       { ask: "walk", depth: deepest, entries: mostEntries },
       this.#line.patienceMs(),
       (frame) => {
         if (frame.kind !== "N") return;
         const entry = readEntry(frame.payload);
-        if (entry !== undefined && entries.length < mostEntries) entries.push(entry);
+        if (entry === undefined || isFull || told.has(entry.name)) return;
+        pathBytes += entry.path.length + 2 * entry.name.length;
+        isFull = entries.length >= mostEntries || pathBytes > mostPathBytes;
+        if (isFull) return;
+        told.add(entry.name);
+        entries.push(entry);
       },
     );
-    return answer === undefined ? undefined : { entries, cut: answer.cut === true };
+    return answer === undefined ? undefined : { entries, cut: isFull || answer.cut === true };
   }
 
   /** At most `most` bytes of a file, whatever it has become meanwhile. */
@@ -189,8 +199,10 @@ function readEntry(payload: Buffer): Entry | undefined {
   if (typeof path !== "string" || path.length > longestPath || !kinds.includes(kind as Kind)) return undefined;
   if (!Number.isSafeInteger(size) || (size as number) < 0) return undefined;
   const bytes = Buffer.from(path, "base64");
-  const name = splitPath(bytes).map(escapeName).join("/");
-  return { path: bytes, name, kind: kind as Kind, size: size as number };
+  const parts = splitPath(bytes).map(escapeName);
+  // A folder holds no such names, and whoever writes files down by their names would be led out of his own.
+  if (parts.some((part) => part === "" || part === "." || part === "..")) return undefined;
+  return { path: bytes, name: parts.join("/"), kind: kind as Kind, size: size as number };
 }
 
 function splitPath(path: Buffer): Buffer[] {
