@@ -26,15 +26,15 @@ export class FunctionLog implements FunctionBatch {
     this.#threw = threw;
   }
 
-  get readyAt(): Float64Array {
+  get readyAt(): readonly number[] {
     return this.#table.readyAt;
   }
 
-  get startedAt(): Float64Array {
+  get startedAt(): readonly number[] {
     return this.#table.startedAt;
   }
 
-  get endedAt(): Float64Array {
+  get endedAt(): readonly number[] {
     return this.#table.endedAt;
   }
 

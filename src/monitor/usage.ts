@@ -31,7 +31,7 @@ export class UsageMeter {
   }
 
   /** Changes what is in use by 1, at the time that stands in a column. */
-  step(sign: 1 | -1, times: Float64Array, index: number): void {
+  step(sign: 1 | -1, times: readonly number[], index: number): void {
     const state = this.#state;
     const at = times[index]!;
     if (at > state[last]!) {

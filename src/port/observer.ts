@@ -89,11 +89,11 @@ export interface FunctionBatch {
   /** Numbers of tasks, inverted where they started. */
   readonly entries: Int32Array;
   /** By number of task: when it could start, milliseconds since the epoch. */
-  readonly readyAt: Float64Array;
+  readonly readyAt: readonly number[];
   /** By number of task: when its last attempt started, milliseconds since the epoch. */
-  readonly startedAt: Float64Array;
+  readonly startedAt: readonly number[];
   /** By number of task: when its last attempt ended, milliseconds since the epoch. */
-  readonly endedAt: Float64Array;
+  readonly endedAt: readonly number[];
   /** Kind of a task, by its number. */
   kindOf(task: number): number;
 }
