@@ -2,40 +2,24 @@
  * How fast a container is: by Docker's own command line, over the API made for the run, and started ahead of it. On a daemon
  * of the suite's own, with an image of this machine's packages. Needs root and `dockerd` (Debian: docker.io).
  */
-import { spawn } from "node:child_process";
-import { mkdtempSync, openSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { DockerClient } from "#src/sandbox/backend/docker/client/client.js";
-import { buildDockerImage } from "#src/sandbox/backend/docker/image/build-image.js";
 import { SandboxManager } from "#src/sandbox.js";
+import { type DockerDaemon, startDockerDaemon } from "../lib/docker-daemon.js";
 import type { Goal, Table } from "../lib/report.js";
 import { median } from "../lib/statistics.js";
-import { hello, type Program, pandasSum } from "../sandbox/ways.js";
+import { dockerRunWay, hello, pandasSum, type Way } from "../sandbox/ways.js";
 import type { SuiteOptions, SuiteResult } from "../suite.js";
 
 const ROUNDS = 15;
 /** A spare is made behind a run; the next one is to find it there. */
 const PAUSE_MS = 2500;
-const IMAGE = "orchestrator-bench";
-
-interface Way {
-  readonly name: string;
-  readonly label: string;
-  run(program: Program): Promise<void>;
-  close(): Promise<void>;
-}
 
 export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
-  const folder = mkdtempSync("/var/tmp/orchestrator-docker-bench-");
-  const host = `unix://${join(folder, "docker.sock")}`;
-  const daemon = await startDaemon(folder, host);
-  const ways = [commandLine(host), sandboxes(host, false), sandboxes(host, true)].filter(
+  await using daemon = await startDockerDaemon(log);
+  const ways = [dockerRunWay(daemon), sandboxes(daemon, false), sandboxes(daemon, true)].filter(
     ({ name }) => only.length === 0 || only.includes(name),
   );
   const times = new Map<string, number[]>();
   try {
-    log("building an image of this machine's packages");
-    await buildDockerImage({ name: IMAGE, host });
     for (const way of ways) for (const program of [hello, pandasSum]) await way.run(program);
     // Interleaved, so that a machine that is slower for a while is so for all.
     for (let round = 0; round < ROUNDS; round++)
@@ -50,58 +34,12 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
     for (const [key, measured] of times) log(`${key}: p50 ${median(measured).toFixed(0)} ms`);
   } finally {
     await Promise.all(ways.map((way) => way.close()));
-    const ended = new Promise((resolve) => daemon.once("exit", resolve));
-    daemon.kill("SIGTERM");
-    await ended;
-    rmSync(folder, { recursive: true, force: true });
   }
   return present(ways, times);
 }
 
-async function startDaemon(folder: string, host: string) {
-  const log = openSync(join(folder, "log"), "w");
-  const options = [
-    `--host=${host}`,
-    ...["data", "exec"].map((name) => `--${name}-root=${join(folder, name)}`),
-    `--pidfile=${join(folder, "pid")}`,
-    ...["--iptables=false", "--ip6tables=false", "--bridge=none"],
-  ];
-  const daemon = spawn("dockerd", options, { stdio: ["ignore", log, log] });
-  const client = await DockerClient.open(host);
-  for (let tries = 0; ; tries++) {
-    try {
-      await client.info();
-      return daemon;
-    } catch (error) {
-      if (tries > 600) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
-
-/** As a person would call it, with the limits that a container of ours has by flags. */
-function commandLine(host: string): Way {
-  const walls = [
-    ...["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"],
-    ...["--memory", "512m", "--memory-swap", "512m", "--cpus", "1", "--pids-limit", "64", "--user", "65534:65534"],
-    ...["--tmpfs", "/tmp:rw,noexec,nosuid,nodev,size=64m"],
-  ];
-  return {
-    name: "command",
-    label: "docker run, by the command line",
-    run: ({ code }) =>
-      new Promise((resolve, reject) => {
-        const args = ["run", "--rm", ...walls, IMAGE, "/usr/bin/python3", "-c", code];
-        const child = spawn("docker", args, { env: { ...process.env, DOCKER_HOST: host }, stdio: "ignore" });
-        child.once("error", reject);
-        child.once("exit", (exit) => (exit === 0 ? resolve() : reject(new Error(`docker run ended with ${exit}`))));
-      }),
-    close: async () => {},
-  };
-}
-
-function sandboxes(host: string, warm: boolean): Way {
-  const docker = { host, image: IMAGE, pull: "never" } as const;
+function sandboxes({ host, image }: DockerDaemon, warm: boolean): Way {
+  const docker = { host, image, pull: "never" } as const;
   const manager = new SandboxManager({ defaults: { runtime: "docker", docker, warm } });
   return {
     name: warm ? "warm" : "cold",
@@ -124,7 +62,7 @@ function present(ways: readonly Way[], times: ReadonlyMap<string, number[]>): Su
     head: ["", hello.label, pandasSum.label],
     rows: ways.map(({ name, label }) => [label, cell(`${name} hello`), cell(`${name} pandas`)]),
   };
-  const [command, warm] = [times.get("command pandas"), times.get("warm pandas")];
+  const [command, warm] = [times.get("docker pandas"), times.get("warm pandas")];
   const goals: Goal[] = [];
   if (command !== undefined && warm !== undefined) {
     const ratio = median(command) / median(warm);

@@ -1,4 +1,5 @@
 /** How fast a sandbox is: cold, warm and without any, latency and throughput; and that it holds on for 10,000 runs. */
+import { hasDockerDaemon, startDockerDaemon } from "../lib/docker-daemon.js";
 import { measureInProcess } from "../lib/process.js";
 import type { Goal, Table } from "../lib/report.js";
 import { median } from "../lib/statistics.js";
@@ -26,13 +27,26 @@ type Times = Map<string, number[]>;
 
 export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
   const wants = (name: string) => only.length === 0 || only.includes(name);
-  const { BENCH_DOCKER_HOST: host, BENCH_DOCKER_IMAGE: image = "orchestrator-sandbox" } = process.env;
-  if (host === undefined) log("docker run is left out: BENCH_DOCKER_HOST names no daemon, such as unix:///path");
-  const docker = host === undefined ? [] : [dockerRunWay(host, image)];
-  const all = [bareWay(), plainBubblewrapWay(), ...docker, sandboxWay(false), sandboxWay(true)];
-  const ways = all.filter(({ name }) => wants(name));
   const times: Times = new Map();
   const perSecond = new Map<string, number>();
+  const ways = await measureWays(wants, times, perSecond, log);
+  const endurance = wants("endurance") ? await measureEndurance(log) : undefined;
+  return present(ways, times, perSecond, endurance);
+}
+
+/** The daemon has ended before endurance is measured, where every mount of the machine is counted. */
+async function measureWays(
+  wants: (name: string) => boolean,
+  times: Times,
+  perSecond: Map<string, number>,
+  log: (line: string) => void,
+): Promise<readonly Way[]> {
+  const withDocker = wants("docker") && hasDockerDaemon();
+  if (wants("docker") && !withDocker) log("docker run is left out: it needs root and dockerd (Debian: docker.io)");
+  await using daemon = withDocker ? await startDockerDaemon(log) : undefined;
+  const docker = daemon === undefined ? [] : [dockerRunWay(daemon)];
+  const all = [bareWay(), plainBubblewrapWay(), ...docker, sandboxWay(false), sandboxWay(true)];
+  const ways = all.filter(({ name }) => wants(name));
   try {
     for (const program of [hello, pandasSum]) await measureLatency(ways, program, times, log);
     for (const way of ways) {
@@ -42,8 +56,7 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
   } finally {
     for (const way of ways) await way.close();
   }
-  const endurance = wants("endurance") ? await measureEndurance(log) : undefined;
-  return present(ways, times, perSecond, endurance);
+  return ways;
 }
 
 async function measureLatency(ways: readonly Way[], program: Program, times: Times, log: (line: string) => void) {
@@ -179,4 +192,5 @@ function enduranceTable({ runs, seconds, before, after }: Endurance): Table {
 }
 
 const METHOD = `The ways take turns in ${ROUNDS} rounds, with a pause of ${PAUSE_MS} ms before each run; a run lasts from the call to the result, with everything that
-was of it gone. The pandas program is that of the README. Throughput: ${CLIENTS} clients for ${THROUGHPUT_SECONDS} s, each with one run at a time.`;
+was of it gone. The pandas program is that of the README. Throughput: ${CLIENTS} clients for ${THROUGHPUT_SECONDS} s, each with one run at a time.
+The Docker daemon is one of the suite's own, with an image of this machine's packages.`;

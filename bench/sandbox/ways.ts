@@ -1,6 +1,7 @@
 /** The ways to run a piece of Python that are compared, from no wall at all to a warm one. */
 import { spawn } from "node:child_process";
 import { SandboxExecutor } from "#src/sandbox.js";
+import type { DockerDaemon } from "../lib/docker-daemon.js";
 
 export interface Way {
   readonly name: string;
@@ -82,7 +83,7 @@ export function sandboxWay(warm: boolean): Way {
 }
 
 /** Docker's command line, with the limits that a sandbox has by flags. */
-export function dockerRunWay(host: string, image: string): Way {
+export function dockerRunWay({ host, image }: Pick<DockerDaemon, "host" | "image">): Way {
   const walls = [
     ...["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"],
     ...["--memory", "512m", "--memory-swap", "512m", "--cpus", "1", "--pids-limit", "64", "--user", "65534:65534"],
