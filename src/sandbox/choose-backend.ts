@@ -5,7 +5,7 @@
  */
 import { OrchestratorError } from "../model/error.js";
 import { type SandboxBackendName, UnsupportedLimitError } from "../model/sandbox.js";
-import type { BackendReport, SandboxBackend } from "./backend.js";
+import type { BackendCapabilities, BackendReport, SandboxBackend } from "./backend.js";
 import { type BackendSettings, backendMaker, backendOrder } from "./backends.js";
 import type { ResolvedSandboxConfig } from "./config.js";
 
@@ -63,7 +63,7 @@ export class BackendChooser {
       if (backend === undefined) return undefined;
       const capabilities = await backend.capabilities(config);
       if (name === chosen) return { ...capabilities, chosen: true };
-      return { ...capabilities, chosen: false, passedOver: await passedOver(backend, config, chosen) };
+      return { ...capabilities, chosen: false, passedOver: await passedOver(backend, capabilities, config, chosen) };
     });
     return (await Promise.all(reports)).filter((report) => report !== undefined);
   }
@@ -82,10 +82,12 @@ export class BackendChooser {
 
 async function passedOver(
   backend: SandboxBackend,
+  { reason }: BackendCapabilities,
   config: ResolvedSandboxConfig,
   chosen: SandboxBackendName | undefined,
 ): Promise<string> {
   if (config.runtime !== "auto" && config.runtime !== backend.name) return `runtime is "${config.runtime}"`;
+  if (reason !== undefined) return reason;
   try {
     await backend.check(config);
   } catch (error) {

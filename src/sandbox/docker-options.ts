@@ -12,6 +12,9 @@ export interface ResolvedDockerOptions {
   readonly runtime: string | undefined;
 }
 
+/** What `orchestrator images build --docker` makes. */
+export const defaultDockerImageName = "orchestrator-sandbox";
+
 /** Official images of a public registry, in which only the interpreter and its standard library are of use. */
 export const defaultDockerImages: Readonly<Record<string, string>> = {
   python: "docker.io/library/python:3.12-slim-bookworm",

@@ -69,7 +69,7 @@ export class ProcessSandboxExecutor extends SandboxExecutor {
 }
 
 /**
- * A `SandboxExecutor` whose sandboxes are containers of a Docker daemon, or of Podman's compatible one.
+ * A `SandboxExecutor` whose sandboxes are containers.
  *
  * @example needs a Docker daemon, with gVisor
  * await using executor = new DockerSandboxExecutor({ minIsolation: "kernel" });

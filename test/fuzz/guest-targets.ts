@@ -1,13 +1,13 @@
 /** The line of a virtual machine, as the host reads it: frames, and the streams of the way out among them. */
 import { PassThrough } from "node:stream";
 import { expect } from "vitest";
-import { encodeFrame, FrameDecoder, longestFrame } from "#src/sandbox/backend/vm/machine/frames.js";
 import { GuestStreams } from "#src/sandbox/backend/vm/network/guest-streams.js";
 import {
   encodeStreamMessage,
   mostStreams,
   type StreamMessage,
 } from "#src/sandbox/backend/vm/network/stream-message.js";
+import { encodeFrame, FrameDecoder, longestFrame } from "#src/sandbox/line/frames.js";
 import { refusesWith } from "./each.js";
 import type { FuzzTarget } from "./fuzzer.js";
 
@@ -25,7 +25,7 @@ export const guestTargets: readonly FuzzTarget[] = [
     ],
     dictionary: ["\0\0\0\0", "\0\u0001\0\0C", "\0\u0001\0\u0001C"],
     share: 0.2,
-    covers: "/dist/sandbox/backend/vm/machine/frames",
+    covers: "/dist/sandbox/line/frames",
     check: (input) => {
       const decode = (pieces: readonly Buffer[]) => {
         const decoder = new FrameDecoder();

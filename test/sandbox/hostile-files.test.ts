@@ -3,8 +3,8 @@
  * itself, over the line that guests and containers share; agents that really are programs in a guest or a container are in `vm/` and `docker/`.
  */
 import { describe, expect, test } from "vitest";
-import type { Frame } from "#src/sandbox/backend/vm/machine/frames.js";
-import { type FileLine, GuestFiles } from "#src/sandbox/backend/vm/run/guest-files.js";
+import type { Frame } from "#src/sandbox/line/frames.js";
+import { type FileLine, LineFiles } from "#src/sandbox/line/line-files.js";
 
 interface Told {
   readonly path: string | Buffer;
@@ -44,14 +44,14 @@ function lineOf(files: readonly Told[], walked: object = {}): FileLine {
 }
 
 const collect = (files: readonly Told[], limits = { bytes: 1000, count: 100 }) =>
-  new GuestFiles(lineOf(files), () => false).collect({ limits, known: new Map(), ignored: undefined });
+  new LineFiles(lineOf(files), () => false).collect({ limits, known: new Map(), ignored: undefined });
 
 describe("an agent", () => {
   test.each(["../../etc/cron.d/x", "..", ".", "", "/etc/passwd", "a/../../x", "a//b", "a/./b", "a/"])(
     "that tells of a file %j is not heard",
     async (path) => {
       expect(await collect([{ path }, { path: "good" }])).toMatchObject({ artifacts: [{ name: "good" }], omitted: [] });
-      const listed = await new GuestFiles(lineOf([{ path }]), () => false).list();
+      const listed = await new LineFiles(lineOf([{ path }]), () => false).list();
       expect(listed).toEqual([]);
     },
   );
@@ -88,7 +88,7 @@ describe("an agent", () => {
       Array.from({ length: 1000 }, (_, index) => ({ path: `${long}${index}`, kind: "link" })),
     );
     expect(omitted).toHaveLength(100);
-    const files = new GuestFiles(
+    const files = new LineFiles(
       lineOf(Array.from({ length: 2000 }, (_, index) => ({ path: `${long}${index}` }))),
       () => false,
     );

@@ -39,6 +39,9 @@ async function buildForContainers(flags: BuildImageFlags): Promise<ExitCode> {
     ...(host === undefined ? {} : { host }),
   });
   process.stdout.write(`image ${image.name}: ${image.id}\n`);
+  process.stderr.write(
+    `use it with docker: { image: ${JSON.stringify(image.name)} }, or orchestrator exec --runtime docker --image ${image.name}\n`,
+  );
   return exitCode.succeeded;
 }
 

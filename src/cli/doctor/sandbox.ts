@@ -1,6 +1,6 @@
 /** What sandboxes can hold here: each backend attempts violations and sees whether they are stopped. */
 
-import type { BackendReport, LimitCapability } from "../../sandbox/backend.js";
+import type { BackendReport, LanguageCapability, LimitCapability } from "../../sandbox/backend.js";
 import { SandboxManager } from "../../sandbox/sandbox-manager.js";
 import type { Finding } from "./check.js";
 
@@ -24,28 +24,38 @@ function findingsOf(report: BackendReport): Finding[] {
       },
     ];
   const spoken = languages.filter(({ missing }) => missing === undefined);
-  const missing = languages.filter((language) => language.missing !== undefined);
   return [
-    {
-      name,
-      verdict: "good",
-      found: spoken.map(({ language, version }) => `${language} ${version ?? ""}`.trim()).join(", "),
-    },
+    ...(spoken.length === 0
+      ? []
+      : [
+          {
+            name,
+            verdict: "good",
+            found: spoken.map(({ language, version }) => `${language} ${version ?? ""}`.trim()).join(", "),
+          } as const,
+        ]),
     {
       name,
       verdict: "good",
       found: `isolation: ${isolation ?? "unknown"}; ${passedOver === undefined ? "taken by default" : `not taken by default: ${passedOver}`}`,
     },
-    ...missing.map(
-      ({ language, missing: why, remedy: help }): Finding => ({
-        name,
-        verdict: "limited",
-        found: `no ${language}: ${why}`,
-        ...(help !== undefined && { advice: help }),
-      }),
-    ),
+    ...missingFindings(name, languages),
     ...limitFindings(name, limits),
   ];
+}
+
+/** Languages that are missing for the same reason are told together. */
+function missingFindings(name: string, languages: readonly LanguageCapability[]): Finding[] {
+  const byReason = new Map<string, LanguageCapability[]>();
+  for (const language of languages)
+    if (language.missing !== undefined)
+      byReason.set(language.missing, [...(byReason.get(language.missing) ?? []), language]);
+  return [...byReason].map(([why, missing]) => ({
+    name,
+    verdict: "limited",
+    found: `no ${missing.map(({ language }) => language).join(", no ")}: ${why}`,
+    ...(missing[0]!.remedy !== undefined && { advice: missing[0]!.remedy }),
+  }));
 }
 
 function limitFindings(name: string, limits: readonly LimitCapability[]): Finding[] {

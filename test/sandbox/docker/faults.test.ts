@@ -2,34 +2,30 @@
  * Containers that are killed, flooded or the enemy's: each ends as a verdict in time, what comes after is well, and
  * nothing is left. Nothing is simulated: the hostile agents are programs in real containers.
  */
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import "#src/sandbox/language/index.js";
-import { DockerClient } from "#src/sandbox/backend/docker/client/client.js";
 import { type ContainerSettings, containerSpec } from "#src/sandbox/backend/docker/container-spec.js";
-import { pidLabel } from "#src/sandbox/backend/docker/labels.js";
 import { Container } from "#src/sandbox/backend/docker/run/container.js";
-import { LineSandbox } from "#src/sandbox/backend/docker/run/line-sandbox.js";
 import { seccompProfile } from "#src/sandbox/backend/docker/seccomp-profile.js";
 import { resolveSandboxConfig } from "#src/sandbox/config.js";
+import { LineSandbox } from "#src/sandbox/line/line-sandbox.js";
 import { resolveCodeRequest } from "#src/sandbox/request.js";
 import { runCode } from "#src/sandbox/run/run-code.js";
+import { agentDeeds, hostileAgent } from "../../../bench/faults/hostile.js";
 import { present } from "../../support/require-component.js";
 import { executorOf } from "../conformance/backend-under-test.js";
-import { daemonHost, joinDaemon, leaveDaemon, testImageName } from "./daemon.js";
+import { testImageName } from "./daemon.js";
 import { dockerUnderTest } from "./docker-under-test.js";
+import { startRun, useDaemon } from "./joined.js";
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 600_000 });
 
-/** Says that a driver is ready, as an agent would, and then turns. */
 const deeds = {
-  "that claims a message of 4 GiB": [
-    'syswrite(STDOUT, "\\xff\\xff\\xff\\xffC"); sleep 60',
-    /announced a message of 4294967295 bytes/,
-  ],
-  "that sends nonsense": ['syswrite(STDOUT, "\\0\\0\\0\\1?x"); sleep 60', /unknown kind/],
-  "that floods its line": ['my $x = pack("Na", 65536, "1") . ("x" x 65536); 1 while syswrite(STDOUT, $x)', undefined],
-  "that ends": ["exit 3", /ended with exit code 3|ended from outside/],
-  "that says nothing any more": ["sleep 60", undefined],
+  "that claims a message of 4 GiB": [agentDeeds.claim, /announced a message of 4294967295 bytes/],
+  "that sends nonsense": [agentDeeds.nonsense, /unknown kind/],
+  "that floods its line": [agentDeeds.flood, undefined],
+  "that ends": [agentDeeds.end, /ended with exit code 3|ended from outside/],
+  "that says nothing any more": [agentDeeds.silence, undefined],
 } as const satisfies Readonly<Record<string, readonly [string, RegExp | undefined]>>;
 
 /** Says that the run has ended well, and then what it wants of the files that there are. */
@@ -59,24 +55,15 @@ const verdictOf = {
 const isHere = present("linux", "root", "docker", "python");
 
 describe.runIf(isHere)("containers that fail", () => {
-  let client: DockerClient;
-
-  beforeAll(async () => {
-    await joinDaemon();
-    client = await DockerClient.open(daemonHost);
-  });
-  afterAll(async () => {
-    client.close();
-    await leaveDaemon();
-  });
-
-  const ours = async () => (await client.listContainers(`${pidLabel}=${process.pid}`)).map(({ Id }) => Id);
+  const joined = useDaemon();
+  const { ours } = joined;
 
   async function withAgent(deed: string): Promise<LineSandbox> {
     const { limits } = resolveSandboxConfig();
+    const { client } = joined;
     const settings: ContainerSettings = {
       image: testImageName,
-      command: ["/usr/bin/perl", "-e", `$| = 1; syswrite(STDOUT, pack("NaA*", 6, "C", "ready\\n")); sleep 1; ${deed};`],
+      command: hostileAgent(deed),
       environment: {},
       limits,
       processesOfTheWall: 1,
@@ -84,6 +71,7 @@ describe.runIf(isHere)("containers that fail", () => {
       mounts: [],
       shareNetwork: false,
       seccomp: seccompProfile((await client.info()).Architecture),
+      countsInodes: true,
       runtime: undefined,
     };
     const options = { spec: containerSpec(settings), cpuQuotaMicros: limits.cpuQuotaMicros, onLeft: () => {} };
@@ -110,22 +98,10 @@ describe.runIf(isHere)("containers that fail", () => {
     expect(await ours()).toEqual([]);
   });
 
-  /** A run that has printed, and its result. */
-  async function running(executor: ReturnType<typeof executorOf>) {
-    let started!: () => void;
-    const isUp = new Promise<void>((resolve) => {
-      started = resolve;
-    });
-    const code = "print('up', flush=True)\nimport time\ntime.sleep(50)";
-    const result = executor.executeCode(code, { onStdout: () => started() });
-    await isUp;
-    return { result };
-  }
-
   test("one that is killed from outside is a failure of the sandbox, and the next run has another one", async () => {
     await using executor = executorOf(dockerUnderTest, { timeLimit: 60, warm: false });
-    const { result: pending } = await running(executor);
-    for (const id of await ours()) await client.killContainer(id);
+    const { result: pending } = await startRun(executor);
+    for (const id of await ours()) await joined.client.killContainer(id);
     const result = await pending;
     expect(result.verdict).toBe("sandbox-failure");
     expect(result.error?.message).toMatch(/exit code 137|ended from outside/);

@@ -10,10 +10,12 @@ import { softwareEmulation } from "#src/sandbox/backend/vm/accelerator.js";
 import { type CpioEntry, cpioFile, cpioFolder, cpioProgram, makeCpio } from "#src/sandbox/backend/vm/image/cpio.js";
 import { findImage, type VmImage } from "#src/sandbox/backend/vm/image/image-store.js";
 import { Machine } from "#src/sandbox/backend/vm/machine/machine.js";
-import { VmSandbox } from "#src/sandbox/backend/vm/run/vm-sandbox.js";
+import { Guest } from "#src/sandbox/backend/vm/run/guest.js";
 import { resolveSandboxConfig } from "#src/sandbox/config.js";
+import { LineSandbox } from "#src/sandbox/line/line-sandbox.js";
 import { resolveCodeRequest } from "#src/sandbox/request.js";
 import { runCode } from "#src/sandbox/run/run-code.js";
+import { guestDeeds, hostileGuest } from "../../../bench/faults/hostile.js";
 import { present } from "../../support/require-component.js";
 import { executorOf } from "../conformance/backend-under-test.js";
 import { remainsOf } from "../process/supervisor.js";
@@ -24,35 +26,14 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
 
 const isHere = present("linux", "qemu", "e2fsprogs", "bubblewrap", "util-linux", "python");
 
-/** Says hello and passes its gate, as an agent would, and then turns. `printf` writes the bytes of frames. */
-const turncoat = (deed: string) => `#!/bin/busybox sh
-b=/bin/busybox
-$b mkdir -p /proc /sys
-$b mount -t devtmpfs dev /dev
-$b mount -t proc proc /proc
-while read -r module; do $b insmod "/modules/$module.ko"; done </modules/order
-until [ -c /dev/vport0p1 -o -c /dev/vport1p1 ]; do $b usleep 20000; done
-line=/dev/vport0p1
-[ -c $line ] || line=/dev/vport1p1
-until (exec 3<>$line) 2>/dev/null; do $b usleep 20000; done
-exec 3<>$line
-$b printf '\\0\\0\\0\\0G' >&3
-$b sleep 1
-${deed}
-while :; do $b sleep 1; done
-`;
-
 const deeds = {
-  "that panics": ["echo c >/proc/sysrq-trigger", /kernel gave up|machine ended/],
+  "that panics": [guestDeeds.panic, /kernel gave up|machine ended/],
   "that powers itself off": ["echo o >/proc/sysrq-trigger", /machine ended/],
   "that spins with all that it has": ["while :; do :; done", undefined],
-  "whose first process ends": ["exit 0", /kernel gave up|machine ended/],
-  "that claims a message of 4 GiB": [
-    "$b printf '\\377\\377\\377\\377C' >&3",
-    /announced a message of 4294967295 bytes/,
-  ],
-  "that sends nonsense": ["$b printf '\\0\\0\\0\\1?x' >&3", /unknown kind/],
-  "that floods its line": ["while :; do $b cat /dev/zero >&3; done", /unknown kind/],
+  "whose first process ends": [guestDeeds.end, /kernel gave up|machine ended/],
+  "that claims a message of 4 GiB": [guestDeeds.claim, /announced a message of 4294967295 bytes/],
+  "that sends nonsense": [guestDeeds.nonsense, /unknown kind/],
+  "that floods its line": [guestDeeds.flood, /unknown kind/],
   "that asks for a way out that it was not given": [
     "$b printf '\\0\\0\\0\\5Wo\\0\\0\\0\\1' >&3",
     /a way out that it was not given/,
@@ -61,7 +42,7 @@ const deeds = {
     "# with a way out\n$b printf '\\0\\0\\0\\6Wd\\0\\0\\0\\1x' >&3",
     /a stream that is not open/,
   ],
-  "that says nothing any more": ["", undefined],
+  "that says nothing any more": [guestDeeds.silence, undefined],
 } as const satisfies Readonly<Record<string, readonly [string, RegExp | undefined]>>;
 
 describe.runIf(isHere)("machines that fail", () => {
@@ -83,7 +64,7 @@ describe.runIf(isHere)("machines that fail", () => {
     const entries: CpioEntry[] = [
       ...["bin", "dev", "modules"].map((name) => ({ name, mode: cpioFolder })),
       { name: "bin/busybox", mode: cpioProgram, content: read("busybox") },
-      { name: "init", mode: cpioProgram, content: Buffer.from(turncoat(deed)) },
+      { name: "init", mode: cpioProgram, content: Buffer.from(hostileGuest(deed)) },
       { name: "modules/order", mode: cpioFile, content: Buffer.from(`${image.modules.join("\n")}\n`) },
       ...image.modules.map((name) => ({
         name: `modules/${name}.ko`,
@@ -100,18 +81,12 @@ describe.runIf(isHere)("machines that fail", () => {
     const files = { disk: image.disk, kernel: image.kernel, initrd: hostileInitrd(deed) };
     const machine = await Machine.start({ files, accelerator: softwareEmulation, memoryMebibytes: 256 });
     const { limits } = resolveSandboxConfig({ timeLimit: 10 });
-    const sandbox = new VmSandbox({
-      machine,
-      limits,
-      enforcement: [],
-      // It boots here, where others are restored.
-      startDeadlineMs: 240_000,
-      setCpuQuota: () => {},
-      onDisposed: () => {},
-    });
+    const guest = new Guest(machine);
+    const sandbox = new LineSandbox({ backend: "vm", partner: guest, enforcement: [], onDisposed: () => {} });
     try {
       if (deed.startsWith("# with a way out")) sandbox.connectProxy(join(folder, "nobody"));
-      await sandbox.go();
+      // It boots here, where others are restored.
+      await guest.go(sandbox, limits, 240_000);
       const request = resolveCodeRequest("print(1)", { language: "python" });
       const result = await runCode(sandbox, request, { limits, startedAt: performance.now() });
       if (words === undefined) expect(result.verdict).toBe("timeout");

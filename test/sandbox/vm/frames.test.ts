@@ -1,7 +1,7 @@
 /** Messages of a guest, however they are cut and whatever they claim. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { encodeFrame, FrameDecoder, longestFrame } from "#src/sandbox/backend/vm/machine/frames.js";
+import { encodeFrame, FrameDecoder, longestFrame } from "#src/sandbox/line/frames.js";
 
 const frame = fc.record({
   kind: fc.constantFrom("1", "2", "C", "E", "N"),

@@ -12,8 +12,8 @@ import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { encodeFrame, FrameDecoder } from "#src/sandbox/backend/vm/machine/frames.js";
 import { GuestStreams } from "#src/sandbox/backend/vm/network/guest-streams.js";
+import { encodeFrame, FrameDecoder } from "#src/sandbox/line/frames.js";
 import { present } from "../../support/require-component.js";
 import { type Internet, startInternet } from "../network/fixture.js";
 

@@ -1,19 +1,18 @@
 /** What the docker backend can do: a daemon answers, its containers have been tried, and its images speak. */
 import type { BackendCapabilities, LanguageCapability } from "../../backend.js";
 import type { ResolvedSandboxConfig } from "../../config.js";
+import { defaultDockerImageName } from "../../docker-options.js";
 import { languageNames } from "../../language.js";
 import type { DaemonInfo } from "./client/client.js";
 import { type Daemon, isolationOf, runtimeOf } from "./daemon.js";
 import { describeContainerEnforcement } from "./enforcement.js";
-import type { WallProof } from "./prove-wall.js";
-import { seccompProfile } from "./seccomp-profile.js";
+import { wallProblemIfThere } from "./prove-wall.js";
 
 const howToStart = "install and start Docker Engine (apt-get install docker.io), or use the process or the vm backend";
 
 export async function dockerCapabilities(
   open: () => Promise<Daemon>,
   config: ResolvedSandboxConfig,
-  proof: WallProof,
 ): Promise<BackendCapabilities> {
   const nothing = { backend: "docker", available: false, limits: [], languages: [] } as const;
   let daemon: Daemon;
@@ -25,7 +24,7 @@ export async function dockerCapabilities(
     const [reason = "", remedy = howToStart] = (error as Error).message.split(/; (.*)/s);
     return { ...nothing, reason, remedy };
   }
-  const languages = await Promise.all(languageNames().map((name) => languageCapability(daemon, info, config, name)));
+  const languages = await Promise.all(languageNames().map((name) => languageCapability(daemon, config, name)));
   if (info.OSType !== "linux")
     return {
       ...nothing,
@@ -33,7 +32,7 @@ export async function dockerCapabilities(
       reason: `its containers are of ${info.OSType}`,
       remedy: "switch it to Linux containers",
     };
-  const problem = await proof.problemIfThere(daemon, info, config).catch((error: Error) => error.message);
+  const problem = await wallProblemIfThere(daemon, info, config).catch((error: Error) => error.message);
   if (problem !== undefined)
     return { ...nothing, languages, reason: problem, remedy: "look at the daemon's settings and its host" };
   const runtime = runtimeOf(config, info);
@@ -43,22 +42,24 @@ export async function dockerCapabilities(
 
 async function languageCapability(
   daemon: Daemon,
-  info: DaemonInfo,
   { docker, packageFolders }: ResolvedSandboxConfig,
   language: string,
 ): Promise<LanguageCapability> {
   const name = docker.imageOf[language] ?? docker.imageOf.python!;
-  const another = "name an image that has it with docker.image, or make one: orchestrator images build --docker";
+  const another = `name an image that has it with docker.image, or make one: orchestrator images build --docker makes ${JSON.stringify(defaultDockerImageName)}`;
   try {
     const image = await daemon.images.find(name);
     if (image === undefined)
       return {
         language,
         missing: `the daemon has no image ${name} yet`,
-        remedy: docker.pull === "never" ? another : `it is pulled at its first use (or now: docker pull ${name})`,
+        remedy:
+          docker.pull === "never"
+            ? another
+            : `it is pulled at its first use, or now by docker pull ${name}; or ${another}`,
       };
-    const settings = { folders: packageFolders, seccomp: seccompProfile(info.Architecture), runtime: undefined };
-    const found = (await daemon.images.facts(image, settings)).interpreters.get(language);
+    const facts = await daemon.images.facts(image, await daemon.inspection(packageFolders));
+    const found = facts.interpreters.get(language);
     if (found === undefined) return { language, missing: `the image ${name} has none`, remedy: another };
     return { language, version: found.version };
   } catch (error) {

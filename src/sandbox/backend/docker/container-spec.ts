@@ -29,6 +29,8 @@ export interface ContainerSettings {
   readonly mounts: readonly ContainerMount[];
   readonly shareNetwork: boolean;
   readonly seccomp: string;
+  /** Podman knows no number of files of a tmpfs. */
+  readonly countsInodes: boolean;
   readonly runtime: string | undefined;
 }
 
@@ -48,7 +50,8 @@ export function containerSpec(settings: ContainerSettings): ContainerSpec {
   const { image, command, environment, limits, mounts, shareNetwork, seccomp, runtime } = settings;
   const { memoryBytes, cpuQuotaMicros, processes, fileSizeBytes, openFiles, diskBytes, inodes } = limits;
   // The folder itself is not the code's.
-  const folder = (options: string) => `rw,nosuid,nodev,${options}size=${diskBytes},nr_inodes=${inodes + 1},mode=1777`;
+  const files = settings.countsInodes ? `nr_inodes=${inodes + 1},` : "";
+  const folder = (options: string) => `rw,nosuid,nodev,${options}size=${diskBytes},${files}mode=1777`;
   const fixed = (Name: string, limit: number) => ({ Name, Soft: limit, Hard: limit });
   return {
     Image: image,

@@ -1,11 +1,17 @@
 /** One daemon as the backend sees it: what it can hold, its images, and sandboxes on it, cold and warm. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { OrchestratorError } from "../../../model/error.js";
 import type { SandboxIsolation } from "../../../model/sandbox.js";
 import type { ResolvedSandboxConfig } from "../../config.js";
 import { WarmPool } from "../../run/warm-pool.js";
 import type { ResolvedWarmOptions } from "../../warm-options.js";
+import { supervisorFolder } from "../process/supervisor-folder.js";
 import { type DaemonInfo, DockerClient } from "./client/client.js";
 import { Images } from "./image/images.js";
+import type { InspectionSettings } from "./image/inspect-image.js";
 import { DockerLauncher, type DockerRecipe } from "./run/docker-launcher.js";
+import { seccompProfile } from "./seccomp-profile.js";
 import { sweepDocker } from "./sweep.js";
 
 /** A container that waits takes some 10 to 100 MB. */
@@ -18,6 +24,7 @@ export class Daemon {
   readonly warm: WarmPool<DockerRecipe>;
   #swept: Promise<unknown> | undefined;
   #info: Promise<DaemonInfo> | undefined;
+  #seccomp: Promise<string> | undefined;
 
   private constructor(client: DockerClient, { spares, maximumSpares, idleMs }: ResolvedWarmOptions) {
     this.client = client;
@@ -43,6 +50,38 @@ export class Daemon {
       });
     }
     return this.#info;
+  }
+
+  /** The filter of system calls, as its containers are told of it. */
+  seccomp(): Promise<string> {
+    if (this.#seccomp === undefined) {
+      this.#seccomp = this.#findSeccomp();
+      this.#seccomp.catch(() => {
+        this.#seccomp = undefined;
+      });
+    }
+    return this.#seccomp;
+  }
+
+  /** How images are asked what they have. */
+  async inspection(folders: readonly string[]): Promise<InspectionSettings> {
+    const [{ engine }, seccomp] = await Promise.all([this.info(), this.seccomp()]);
+    return { folders, seccomp, countsInodes: engine === "docker" };
+  }
+
+  /** Docker takes the profile itself, Podman the path of a file of its own host. */
+  async #findSeccomp(): Promise<string> {
+    const { Architecture, engine } = await this.info();
+    const profile = seccompProfile(Architecture);
+    if (engine === "docker") return profile;
+    if (!this.client.endpoint.isLocal)
+      throw new OrchestratorError(
+        "SANDBOX_FAILURE",
+        "Podman takes the filter of system calls from a file of its own host, so that it must be on this machine; name its socket with docker.host, or use Docker",
+      );
+    const path = join(supervisorFolder().path, `seccomp-${Architecture}.json`);
+    writeFileSync(path, profile, { mode: 0o444 });
+    return path;
   }
 
   /** Once, before the first sandbox. What is left of others harms nobody, so that failing to remove it is no failure. */

@@ -15,7 +15,7 @@ import { attachNetwork, type NetworkAttachment } from "../../network/attachment.
 import type { CodeRequest } from "../../request.js";
 import type { PreparedRecipe } from "../../run/launched.js";
 import { openSession } from "../../run/open-session.js";
-import { runCode } from "../../run/run-code.js";
+import { orRelease, runPrepared } from "../../run/run-prepared.js";
 import type { SandboxSession, SessionOptions } from "../../session.js";
 import type { ResolvedWarmOptions } from "../../warm-options.js";
 import { supervisorFolder } from "../process/supervisor-folder.js";
@@ -24,7 +24,7 @@ import type { DaemonInfo } from "./client/client.js";
 import { Daemon, isGvisor, isolationOf, runtimeOf } from "./daemon.js";
 import { describeContainerEnforcement } from "./enforcement.js";
 import { makeDockerRecipe } from "./make-recipe.js";
-import { WallProof } from "./prove-wall.js";
+import { requireWall, wallProblemIfThere } from "./prove-wall.js";
 import type { DockerRecipe } from "./run/docker-launcher.js";
 
 export class DockerBackend implements SandboxBackend {
@@ -32,14 +32,13 @@ export class DockerBackend implements SandboxBackend {
   readonly #warm: ResolvedWarmOptions;
   /** By what was configured as `docker.host`. */
   readonly #daemons = new Map<string, Promise<Daemon>>();
-  readonly #proof = new WallProof();
 
   constructor(warm: ResolvedWarmOptions) {
     this.#warm = warm;
   }
 
   async capabilities(config: ResolvedSandboxConfig = resolveSandboxConfig()): Promise<BackendCapabilities> {
-    return dockerCapabilities(() => this.#daemon(config), config, this.#proof);
+    return dockerCapabilities(() => this.#daemon(config), config);
   }
 
   /** Nothing is pulled for it: what is not known of an image that is not there is found out at its first use. */
@@ -47,33 +46,26 @@ export class DockerBackend implements SandboxBackend {
     const daemon = await this.#daemon(config);
     const info = await daemon.client.info();
     this.#refuse(config, info, daemon);
-    const problem = await this.#proof.problemIfThere(daemon, info, config);
+    const problem = await wallProblemIfThere(daemon, info, config);
     if (problem !== undefined) throw new OrchestratorError("SANDBOX_FAILURE", problem);
   }
 
   async run(config: ResolvedSandboxConfig, request: CodeRequest): Promise<SandboxExecutionResult> {
     const { daemon, prepared } = await this.#prepare(config, request.language);
-    try {
-      const isPooled = config.warm && config.allowedDomains.length === 0;
-      const sandbox = await (isPooled ? daemon.warm : daemon.cold).launch(prepared.recipe);
-      // The clock of a run starts with a driver that is ready for it: how long a daemon takes is no fault of the code's.
-      const result = await runCode(sandbox, request, { limits: config.limits, startedAt: performance.now() });
-      const denials = prepared.denials();
-      return denials === undefined ? result : { ...result, networkDenials: denials };
-    } finally {
-      await prepared.release();
-    }
+    const isPooled = config.warm && config.allowedDomains.length === 0;
+    return runPrepared({
+      prepared,
+      launcher: isPooled ? daemon.warm : daemon.cold,
+      config,
+      request,
+      clock: "ready",
+    });
   }
 
   async createSession(config: ResolvedSandboxConfig, options: SessionOptions): Promise<SandboxSession> {
     const language = languageNamed(options.language ?? "python");
     const { daemon, prepared } = await this.#prepare(config, language);
-    try {
-      return await openSession(daemon.warm, daemon.cold, { prepared, language, config, options });
-    } catch (error) {
-      await prepared.release();
-      throw error;
-    }
+    return orRelease(prepared, () => openSession(daemon.warm, daemon.cold, { prepared, language, config, options }));
   }
 
   async close(): Promise<void> {
@@ -119,19 +111,16 @@ export class DockerBackend implements SandboxBackend {
     const daemon = await this.#daemon(config);
     await daemon.sweepOnce();
     const info = await daemon.info();
-    await this.#proof.require(daemon, info, config);
+    await requireWall(daemon, info, config);
     let network: NetworkAttachment | undefined;
     const release = async () => network?.close();
-    try {
+    return orRelease({ release }, async () => {
       if (config.allowedDomains.length > 0)
         network = await attachNetwork(config.allowedDomains, { directory: supervisorFolder().path });
       const parts = network === undefined ? [] : [network];
       const recipe = await makeDockerRecipe(daemon, info, config, language, parts);
       return { daemon, prepared: { recipe, denials: () => network?.denials, release } };
-    } catch (error) {
-      await release();
-      throw error;
-    }
+    });
   }
 }
 

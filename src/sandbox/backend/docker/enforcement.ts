@@ -42,17 +42,25 @@ export function describeContainerEnforcement(info: DaemonInfo, shape: ContainerS
       : memory,
     byGroup("cpuQuota", info.CpuCfsQuota, "CPU quota"),
     enforced("timeLimit", "supervisor", "and by the container's agent, should the supervisor be stuck"),
-    byGroup("processLimit", info.PidsLimit, "pids controller"),
+    gvisor
+      ? {
+          limit: "processLimit",
+          by: group,
+          strength: "best-effort",
+          detail: "the threads of gVisor's kernel are counted with those of the code, and have room of their own",
+          remedy: "use the daemon's own runtime",
+        }
+      : byGroup("processLimit", info.PidsLimit, "pids controller"),
     enforced("fileSizeLimit", "rlimit"),
     enforced("openFilesLimit", "rlimit", "of each process"),
     enforced("diskLimit", "tmpfs", "each writable folder for itself"),
-    gvisor
+    gvisor || info.engine === "podman"
       ? {
           limit: "inodeLimit",
           by: "none",
           strength: "none",
-          detail: "gVisor's tmpfs counts no inodes; they are bounded by memoryLimit",
-          remedy: "use the daemon's own runtime",
+          detail: `${gvisor ? "gVisor's tmpfs counts" : "folders in memory of Podman count"} no inodes; they are bounded by memoryLimit`,
+          remedy: gvisor ? "use the daemon's own runtime" : "use Docker, or the process backend",
         }
       : enforced("inodeLimit", "tmpfs", "each writable folder for itself"),
     enforced("outputLimit", "supervisor"),

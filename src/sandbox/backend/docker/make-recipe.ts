@@ -8,13 +8,14 @@ import { driverFolder, type RecipePart } from "../../recipe.js";
 import { commonEnvironment } from "../process/make-recipe.js";
 import type { DaemonInfo } from "./client/client.js";
 import { type ContainerSettings, channelNumber, containerUser } from "./container-spec.js";
-import { type Daemon, runtimeOf } from "./daemon.js";
+import { type Daemon, isGvisor, runtimeOf } from "./daemon.js";
 import { describeContainerEnforcement } from "./enforcement.js";
 import type { DockerRecipe } from "./run/docker-launcher.js";
-import { seccompProfile } from "./seccomp-profile.js";
 
-/** The agent; and the relay to the proxy of allowed domains. */
+/** The agent. */
 const processesOfTheWall = 1;
+/** gVisor's kernel is a program, whose threads the same limit counts: 20 were too few for it to start. */
+const threadsOfGvisor = 128;
 
 /** @param parts network attachments, made for this one sandbox. */
 export async function makeDockerRecipe(
@@ -25,11 +26,11 @@ export async function makeDockerRecipe(
   parts: readonly RecipePart[] = [],
 ): Promise<DockerRecipe> {
   const { limits, docker } = config;
-  const seccomp = seccompProfile(info.Architecture);
+  const seccomp = await daemon.seccomp();
   const runtime = runtimeOf(config, info);
   const name = docker.imageOf[language.name] ?? docker.imageOf.python!;
   const image = await daemon.images.require(name, docker.pull);
-  const facts = await daemon.images.facts(image, { folders: config.packageFolders, seccomp, runtime: undefined });
+  const facts = await daemon.images.facts(image, await daemon.inspection(config.packageFolders));
   const interpreter = facts.interpreters.get(language.name);
   if (interpreter === undefined)
     throw new OrchestratorError(
@@ -53,11 +54,13 @@ export async function makeDockerRecipe(
       ...Object.assign({}, ...parts.map((part) => part.environment)),
     },
     limits,
-    processesOfTheWall: processesOfTheWall + (hasProxy ? 1 : 0),
+    // The relay to the proxy of allowed domains is one, too.
+    processesOfTheWall: processesOfTheWall + (hasProxy ? 1 : 0) + (isGvisor(runtime, info) ? threadsOfGvisor : 0),
     volumes,
     mounts: parts.flatMap((part) => part.mounts.flatMap((mount) => ("source" in mount ? [mount] : []))),
     shareNetwork,
     seccomp,
+    countsInodes: info.engine === "docker",
     runtime,
   };
   const relay = hasProxy ? [String(insideProxy.port), insideProxy.socket] : ["0", "-"];

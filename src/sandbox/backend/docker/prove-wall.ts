@@ -6,62 +6,87 @@ import { createServer } from "node:net";
 import { OrchestratorError } from "../../../model/error.js";
 import { type ResolvedSandboxConfig, resolveSandboxConfig } from "../../config.js";
 import { languageNamed } from "../../language.js";
-import { resolveCodeRequest } from "../../request.js";
-import { runCode } from "../../run/run-code.js";
-import type { DaemonInfo } from "./client/client.js";
+import { driverFolder } from "../../recipe.js";
+import { lockFileName } from "../process/cold/lock-script.js";
+import { DaemonError, type DaemonInfo } from "./client/client.js";
+import { containerSpec } from "./container-spec.js";
 import { type Daemon, isGvisor, runtimeOf } from "./daemon.js";
 import { makeDockerRecipe } from "./make-recipe.js";
+import { runToEnd } from "./run/run-to-end.js";
 
-/** Each line is a violation that succeeded; none may. What is written is what is there already, should a wall be down. */
-const violations = `
-say() { echo "$1"; }
-(read -r kept </proc/sys/kernel/core_pattern && echo "$kept" >/proc/sys/kernel/core_pattern) 2>/dev/null && say "filesystem: a setting of the kernel could be written"
-for folder in / /usr/bin /etc /run/driver /dev /proc; do (: >$folder/.probe) 2>/dev/null && say "filesystem: $folder could be written"; done
-[ -S /var/run/docker.sock ] || [ -S /run/podman/podman.sock ] && say "filesystem: the daemon's own socket can be seen"
-(exec 3<>/dev/tcp/127.0.0.1/$PROBE_PORT) 2>/dev/null && say "network: the host's loopback could be reached"
-[ "$(ls /sys/class/net 2>/dev/null | grep -vcE '^(lo|tunl0|gre0|gretap0|erspan0|ip_vti0|ip6_vti0|sit0|ip6tnl0|ip6gre0)$')" = 0 ] || say "network: there is an interface besides its own loopback"
-[ "$(sed -n 's/^CapBnd:\\s*0*//p' /proc/self/status)" = "" ] || say "syscalls: capabilities can be had"
-[ "$(id -u)" = 0 ] && say "filesystem: the code is root"
-if [ "$PROBE_KERNEL" = shared ]; then
-  /usr/bin/unshare --user true 2>/dev/null && say "syscalls: a user namespace could be made"
-  [ "$(sed -n 's/^Seccomp:\\s*//p' /proc/self/status)" = 2 ] || say "syscalls: no filter is set"
-  [ "$(sed -n 's/^NoNewPrivs:\\s*//p' /proc/self/status)" = 1 ] || say "syscalls: new privileges can be had"
-else
-  [ "$(uname -r)" = "$PROBE_KERNEL" ] && say "minIsolation: it has the host's kernel"
-fi
-exit 0
+/**
+ * Each line that it prints is a violation that succeeded; none may. What is written is what is there already, should a wall be
+ * down. In Perl, which every image has, and without a process of its own.
+ */
+export const violations = String.raw`
+use strict;
+use Fcntl;
+use POSIX ();
+my ($port, $kernel) = @ARGV;
+$| = 1;
+sub broke { print "$_[0]\n" }
+my $setting = "/proc/sys/kernel/core_pattern";
+if (open(my $in, "<", $setting)) {
+  my ($kept, $out) = scalar <$in>;
+  broke("filesystem: a setting of the kernel could be written")
+    if sysopen($out, $setting, O_WRONLY) && syswrite($out, $kept);
+}
+for my $folder ("/", "/usr/bin", "/etc", "/run/driver", "/dev", "/proc") {
+  broke("filesystem: $folder could be written") if sysopen(my $file, "$folder/.probe", O_WRONLY | O_CREAT);
+}
+broke("filesystem: the daemon's own socket can be seen") if grep { -S } "/var/run/docker.sock", "/run/podman/podman.sock";
+broke("filesystem: the code is root") if $> == 0 || $< == 0;
+socket(my $line, 2, 1, 0);
+broke("network: the host's loopback could be reached")
+  if defined $line && connect($line, pack("S n C4 x8", 2, $port, 127, 0, 0, 1));
+my %dead = map { $_ => 1 } qw(. .. lo tunl0 gre0 gretap0 erspan0 ip_vti0 ip6_vti0 sit0 ip6tnl0 ip6gre0);
+if (opendir(my $interfaces, "/sys/class/net")) {
+  broke("network: there is an interface besides its own loopback") if grep { !$dead{$_} } readdir $interfaces;
+}
+open(my $file, "<", "/proc/self/status") or die "its own status: $!";
+my $status = join("", <$file>);
+broke("syscalls: capabilities can be had") if $status =~ /^CapBnd:\s*0*[1-9a-f]/m;
+if ($kernel eq "shared") {
+  broke("syscalls: a user namespace could be made") if syscall((POSIX::uname())[4] eq "x86_64" ? 272 : 97, 1 << 28) == 0;
+  broke("syscalls: no filter is set") if $status !~ /^Seccomp:\s*2$/m;
+  broke("syscalls: new privileges can be had") if $status !~ /^NoNewPrivs:\s*1$/m;
+}
+else { broke("minIsolation: it has the host's kernel") if (POSIX::uname())[2] eq $kernel }
+print "tried\n";
 `;
 
 /** Of all backends of this process: a daemon's walls are the same for each. */
 const found = new Map<string, Promise<string | undefined>>();
 
-export class WallProof {
-  /** @throws OrchestratorError `SANDBOX_FAILURE` where a wall was broken. */
-  async require(daemon: Daemon, info: DaemonInfo, config: ResolvedSandboxConfig): Promise<void> {
-    const problem = await this.#problem(daemon, info, config);
-    if (problem !== undefined) throw new OrchestratorError("SANDBOX_FAILURE", problem);
-  }
+/** @throws OrchestratorError `SANDBOX_FAILURE` where a wall was broken. */
+export async function requireWall(daemon: Daemon, info: DaemonInfo, config: ResolvedSandboxConfig): Promise<void> {
+  const problem = await wallProblem(daemon, info, config);
+  if (problem !== undefined) throw new OrchestratorError("SANDBOX_FAILURE", problem);
+}
 
-  /** What is wrong, as far as it can be found out without pulling an image. */
-  async problemIfThere(daemon: Daemon, info: DaemonInfo, config: ResolvedSandboxConfig): Promise<string | undefined> {
-    const image = await daemon.images.find(config.docker.imageOf.bash!);
-    return image === undefined ? undefined : this.#problem(daemon, info, config);
-  }
+/** What is wrong, as far as it can be found out without pulling an image. */
+export async function wallProblemIfThere(
+  daemon: Daemon,
+  info: DaemonInfo,
+  config: ResolvedSandboxConfig,
+): Promise<string | undefined> {
+  const image = await daemon.images.find(config.docker.imageOf.bash!);
+  return image === undefined ? undefined : wallProblem(daemon, info, config);
+}
 
-  #problem(daemon: Daemon, info: DaemonInfo, config: ResolvedSandboxConfig): Promise<string | undefined> {
-    const runtime = runtimeOf(config, info);
-    const key = JSON.stringify([daemon.client.endpoint.name, config.docker.imageOf.bash, runtime]);
-    const known = found.get(key);
-    if (known !== undefined) return known;
-    const attempted = attempt(daemon, info, config, isGvisor(runtime, info));
-    found.set(key, attempted);
-    // Only that all held is remembered.
-    attempted.then(
-      (problem) => problem === undefined || found.delete(key),
-      () => found.delete(key),
-    );
-    return attempted;
-  }
+function wallProblem(daemon: Daemon, info: DaemonInfo, config: ResolvedSandboxConfig): Promise<string | undefined> {
+  const runtime = runtimeOf(config, info);
+  const key = JSON.stringify([daemon.client.endpoint.name, config.docker.imageOf.bash, runtime]);
+  const known = found.get(key);
+  if (known !== undefined) return known;
+  const attempted = attempt(daemon, info, config, isGvisor(runtime, info));
+  found.set(key, attempted);
+  // Only that all held is remembered.
+  attempted.then(
+    (problem) => problem === undefined || found.delete(key),
+    () => found.delete(key),
+  );
+  return attempted;
 }
 
 async function attempt(
@@ -74,20 +99,27 @@ async function attempt(
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const { port } = listener.address() as { port: number };
   try {
-    const config: ResolvedSandboxConfig = {
-      ...resolveSandboxConfig({ timeLimit: 30, warm: false }),
-      docker,
-      minIsolation,
-    };
-    const language = languageNamed("bash");
-    const env = { PROBE_PORT: String(port), PROBE_KERNEL: hasOwnKernel ? info.KernelVersion : "shared" };
-    const request = resolveCodeRequest(violations, { language: "bash" }, { env });
-    const sandbox = await daemon.cold.launch(await makeDockerRecipe(daemon, info, config, language));
-    const result = await runCode(sandbox, request, { limits: config.limits, startedAt: performance.now() });
-    if (!result.success)
-      return `containers of this daemon could not be tried: ${result.error?.message ?? result.verdict}`;
-    const broken = result.stdout.trim().replaceAll("\n", "; ");
-    return broken === "" ? undefined : `containers of this daemon are no wall: a probe broke out: ${broken}`;
+    const config: ResolvedSandboxConfig = { ...resolveSandboxConfig(), docker, minIsolation };
+    const { settings } = await makeDockerRecipe(daemon, info, config, languageNamed("bash"));
+    const perl = "/usr/bin/perl";
+    const lock = [perl, `${driverFolder}/${lockFileName}`, "0", "0"];
+    const probe = [perl, "-e", violations, String(port), hasOwnKernel ? info.KernelVersion : "shared"];
+    const spec = containerSpec({ ...settings, command: [...lock, ...probe] });
+    let said = "";
+    const { exitCode, complaints } = await runToEnd(daemon.client, spec, {
+      onOutput: (chunk) => {
+        said += chunk.toString("latin1");
+      },
+    });
+    const broken = said.trim().split("\n");
+    if (exitCode !== 0 || broken.pop() !== "tried")
+      return `containers of this daemon could not be tried: one ended with exit code ${exitCode}${complaints === "" ? "" : `: ${complaints.slice(-1000)}`}`;
+    return broken.length === 0
+      ? undefined
+      : `containers of this daemon are no wall: a probe broke out: ${broken.join("; ")}`;
+  } catch (error) {
+    if (!(error instanceof DaemonError)) throw error;
+    return `containers of this daemon could not be tried: ${error.message}`;
   } finally {
     listener.close();
   }

@@ -16,7 +16,7 @@ import { packagePart } from "../../packages/part.js";
 import type { LaunchRecipe, RecipePart } from "../../recipe.js";
 import type { CodeRequest } from "../../request.js";
 import type { PreparedRecipe, SandboxLauncher } from "../../run/launched.js";
-import { runCode } from "../../run/run-code.js";
+import { orRelease, runPrepared } from "../../run/run-prepared.js";
 import type { SandboxSession, SessionOptions } from "../../session.js";
 import { processCapabilities } from "./capabilities.js";
 import { ColdLauncher } from "./cold/cold-launcher.js";
@@ -69,17 +69,9 @@ export class ProcessBackend implements SandboxBackend {
 
   async run(config: ResolvedSandboxConfig, request: CodeRequest): Promise<SandboxExecutionResult> {
     const prepared = await this.prepare(config, request.language);
-    try {
-      const startedAt = performance.now();
-      const isPooled = config.warm && config.allowedDomains.length === 0;
-      const launcher = isPooled ? (this.#warm?.launcher ?? this.#cold) : this.#cold;
-      const sandbox = await launcher.launch(prepared.recipe);
-      const result = await runCode(sandbox, request, { limits: config.limits, startedAt });
-      const denials = prepared.denials();
-      return denials === undefined ? result : { ...result, networkDenials: denials };
-    } finally {
-      await prepared.release();
-    }
+    const isPooled = config.warm && config.allowedDomains.length === 0;
+    const launcher = isPooled ? (this.#warm?.launcher ?? this.#cold) : this.#cold;
+    return runPrepared({ prepared, launcher, config, request, clock: "launch" });
   }
 
   async createSession(config: ResolvedSandboxConfig, options: SessionOptions): Promise<SandboxSession> {
@@ -87,12 +79,8 @@ export class ProcessBackend implements SandboxBackend {
     if (this.#warm === undefined)
       throw new OrchestratorError("SANDBOX_FAILURE", "this process backend was made without sessions");
     const prepared = await this.prepare(config, language);
-    try {
-      return await this.#warm.openSession(prepared, language, config, options);
-    } catch (error) {
-      await prepared.release();
-      throw error;
-    }
+    const warm = this.#warm;
+    return orRelease(prepared, () => warm.openSession(prepared, language, config, options));
   }
 
   /**
@@ -111,7 +99,7 @@ export class ProcessBackend implements SandboxBackend {
     const release = async () => {
       await Promise.all(parts.map((part) => part.close?.()));
     };
-    try {
+    return orRelease({ release }, async () => {
       if (language.name === "python" || language.name === "javascript") {
         const view = await this.#viewsOf(language, interpreter, config.packageFolders).view(
           language.name,
@@ -130,10 +118,7 @@ export class ProcessBackend implements SandboxBackend {
         denials: () => network?.denials,
         release,
       };
-    } catch (error) {
-      await release();
-      throw error;
-    }
+    });
   }
 
   async close(): Promise<void> {

@@ -46,6 +46,8 @@ export interface GuestPlan {
   };
 }
 
+/** Descriptor of the gate at which a driver waits; the agent and `guest/warm.cjs` know it too. */
+const gate = 7;
 /** A user that nobody in the guest has; the code sees itself as `insideUser`. */
 const guestUser = 30_000;
 const longestCpuSeconds = 2_000_000;
@@ -130,11 +132,11 @@ function warmStart(recipe: LaunchRecipe): WarmStart {
   if (language.name === "python") {
     const { preload, template } = makePlan(recipe, { user: 0, group: 0, uids: undefined });
     const { rehearsals, refreshers } = template;
-    const plan = JSON.stringify({ preload, rehearsals, refreshers, driver });
+    const plan = JSON.stringify({ preload, rehearsals, refreshers, driver, gate });
     return {
       command: [...command.slice(0, -1), `${driverFolder}/warm.py`],
       files: [
-        file(`${driverFolder}/warm.py`, asset(guestFolder, "warm.py")),
+        file(`${driverFolder}/warm.py`, asset(serverFolder, "warm.py")),
         file(`${driverFolder}/warm/warming.py`, asset(serverFolder, "warming.py")),
         file(`${driverFolder}/warm/plan.json`, plan),
       ],

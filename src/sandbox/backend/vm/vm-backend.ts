@@ -15,7 +15,7 @@ import { type Language, languageNamed } from "../../language.js";
 import type { CodeRequest } from "../../request.js";
 import type { PreparedRecipe } from "../../run/launched.js";
 import { openSession } from "../../run/open-session.js";
-import { runCode } from "../../run/run-code.js";
+import { orRelease, runPrepared } from "../../run/run-prepared.js";
 import { WarmPool } from "../../run/warm-pool.js";
 import type { SandboxSession, SessionOptions } from "../../session.js";
 import type { ResolvedWarmOptions } from "../../warm-options.js";
@@ -67,28 +67,23 @@ export class VmBackend implements SandboxBackend {
 
   async run(config: ResolvedSandboxConfig, request: CodeRequest): Promise<SandboxExecutionResult> {
     const prepared = await this.#prepare(config, request.language);
-    try {
-      const { launcher, pool } = this.#launchers();
-      const sandbox = await connected(config.warm ? pool : launcher).launch(prepared.recipe);
-      // The clock of a run starts with a guest that is ready for it: how long a boot takes is no fault of the code's.
-      const result = await runCode(sandbox, request, { limits: config.limits, startedAt: performance.now() });
-      const denials = prepared.denials();
-      return denials === undefined ? result : { ...result, networkDenials: denials };
-    } finally {
-      await prepared.release();
-    }
+    const { launcher, pool } = this.#launchers();
+    return runPrepared({
+      prepared,
+      launcher: connected(config.warm ? pool : launcher),
+      config,
+      request,
+      clock: "ready",
+    });
   }
 
   async createSession(config: ResolvedSandboxConfig, options: SessionOptions): Promise<SandboxSession> {
     const language = languageNamed(options.language ?? "python");
     const prepared = await this.#prepare(config, language);
-    try {
-      const { launcher, pool } = this.#launchers();
-      return await openSession(connected(pool), connected(launcher), { prepared, language, config, options });
-    } catch (error) {
-      await prepared.release();
-      throw error;
-    }
+    const { launcher, pool } = this.#launchers();
+    return orRelease(prepared, () =>
+      openSession(connected(pool), connected(launcher), { prepared, language, config, options }),
+    );
   }
 
   async close(): Promise<void> {
@@ -114,14 +109,11 @@ export class VmBackend implements SandboxBackend {
     const isEmulated = config.vm.accelerator === "software";
     const egress = isEmulated ? emulatedEgress : {};
     const { recipe: launch, denials, release } = await this.#host.prepare(config, language, egress);
-    try {
+    return orRelease({ release }, async () => {
       const accelerator = isEmulated ? softwareEmulation : hardwareVirtualization;
       const recipe = await makeVmRecipe(launch, requireImage(config.vm.image), accelerator);
       return { recipe, denials, release };
-    } catch (error) {
-      await release();
-      throw error;
-    }
+    });
   }
 }
 

@@ -11,7 +11,7 @@
 #
 # One file of more than 400 lines, because it starts before anything else is there that it could load from.
 #
-# Frames, as in vm/machine/frames.ts. From the host: I input, i end of input, C channel, K kill, A ask for files, L deadline.
+# Frames, as in sandbox/line/frames.ts. From the host: I input, i end of input, C channel, K kill, A ask for files, L deadline.
 # To the host: 1 2 output, e end of one of them, C channel, a taken bytes, U use, X the deadline came, E exited, K all are
 # dead, N an entry, T content of it, D all entries were told, F failed.
 #
@@ -113,6 +113,8 @@ sub start_driver {
             umask 022;
             POSIX::sigprocmask(POSIX::SIG_SETMASK(), POSIX::SigSet->new());
             chdir "/work" or die "/work: $!\n";
+            # What the image lacks of locales is no matter of the code's.
+            $ENV{PERL_BADLANG} = 0;
             exec { "/usr/bin/perl" } "perl", "/run/driver/lock.pl", 0, 0, @command, $channel_number;
             die "the driver: $!\n";
         };

@@ -22,6 +22,8 @@ export class DaemonError extends Error {
 }
 
 export interface DaemonInfo {
+  /** Podman answers in Docker's words, and takes some of them differently. */
+  readonly engine: "docker" | "podman";
   readonly ServerVersion: string;
   readonly OSType: string;
   readonly Architecture: string;
@@ -76,9 +78,15 @@ interface Modem {
   dial(call: ModemCall, callback: (error: (Error & { statusCode?: number }) | null, answer: unknown) => void): void;
 }
 
+interface DaemonVersion {
+  readonly Components?: readonly { readonly Name: string }[] | null;
+}
+
 const succeeded = { 200: true, 201: true, 204: true, 304: true } as const;
 /** A daemon under load takes its time to make a container; one that hangs is not waited for. */
-const patienceMs = 60_000;
+const usualPatienceMs = 60_000;
+/** What is asked of it first costs it nothing. */
+const greetingPatienceMs = 20_000;
 
 export class DockerClient {
   readonly endpoint: Endpoint;
@@ -101,8 +109,25 @@ export class DockerClient {
     return new DockerClient(endpoint, new Modem({ ...endpoint.options, agent }), agent);
   }
 
-  info(): Promise<DaemonInfo> {
-    return this.#call("GET", "/info");
+  /** @throws OrchestratorError `SANDBOX_FAILURE` where nothing answers, or something else than a daemon. */
+  async info(): Promise<DaemonInfo> {
+    let said = "";
+    try {
+      const [info, version] = await Promise.all([
+        this.#call<Partial<DaemonInfo>>("GET", "/info", { patienceMs: greetingPatienceMs }),
+        this.#call<DaemonVersion>("GET", "/version", { patienceMs: greetingPatienceMs }),
+      ]);
+      const isPodman = version?.Components?.some(({ Name }) => Name === "Podman Engine") ?? false;
+      if (typeof info?.OSType === "string" && typeof info.ServerVersion === "string")
+        return { ...(info as DaemonInfo), engine: isPodman ? "podman" : "docker" };
+    } catch (error) {
+      if (!(error instanceof DaemonError)) throw error;
+      said = ` (it answered ${`${error.status} ${error.message}`.trim()})`;
+    }
+    throw new OrchestratorError(
+      "SANDBOX_FAILURE",
+      `what answers at ${this.endpoint.name} is no Docker daemon${said}; name one with docker.host or DOCKER_HOST`,
+    );
   }
 
   async createContainer(name: string, spec: ContainerSpec): Promise<string> {
@@ -248,7 +273,10 @@ export class DockerClient {
   async #call<Answer>(
     method: string,
     path: string,
-    rest: { readonly query?: object; readonly body?: object } = {},
+    {
+      patienceMs = usualPatienceMs,
+      ...rest
+    }: { readonly query?: object; readonly body?: object; readonly patienceMs?: number } = {},
   ): Promise<Answer> {
     return this.#dial<Answer>(method, path, { ...rest, abortSignal: AbortSignal.timeout(patienceMs) });
   }
@@ -276,24 +304,32 @@ export class DockerClient {
   #describe(error: Error & { statusCode?: number; json?: unknown; code?: string }): Error {
     if (error.statusCode !== undefined) {
       const said = (error.json as { message?: unknown } | undefined)?.message;
-      return new DaemonError(error.statusCode, typeof said === "string" ? said.trim() : error.message);
+      // docker-modem sets a prefix of its own before what a stream of JSON would have said.
+      const words = typeof said === "string" ? said : error.message.replace(/^\(HTTP code \d+\)[^-]*- /, "");
+      return new DaemonError(error.statusCode, shortened(words.trim()));
     }
     const { name } = this.endpoint;
+    const why = error.name === "AbortError" || error.code === "ABORT_ERR" ? "it took too long" : error.message;
     const isMissing = error.code === "ENOENT" || error.code === "ECONNREFUSED";
     const advice = isMissing
       ? "start it, or name another with docker.host"
       : error.code === "EACCES"
         ? "join the group docker (usermod -aG docker USER), or use rootless Docker"
         : "look at the daemon's log";
-    return new OrchestratorError(
-      "SANDBOX_FAILURE",
-      `the Docker daemon at ${name} did not answer: ${error.message}; ${advice}`,
-      {
-        cause: error,
-      },
-    );
+    return new OrchestratorError("SANDBOX_FAILURE", `the Docker daemon at ${name} did not answer: ${why}; ${advice}`, {
+      cause: error,
+    });
   }
 }
+
+/** A daemon may repeat all that it was told. */
+function shortened(words: string): string {
+  return words.length <= longestWords
+    ? words
+    : `${words.slice(0, longestWords / 2)} ... ${words.slice(-longestWords / 2)}`;
+}
+
+const longestWords = 1000;
 
 /** `"name:tag"` in its parts; a colon of a registry's port is none of a tag. */
 export function splitTag(name: string): [name: string, tag: string] {

@@ -10,12 +10,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { InvalidOptionError, OrchestratorError, type Problem } from "../../../../model/error.js";
+import { defaultDockerImageName } from "../../../docker-options.js";
 import { rootClosure, stageRoot } from "../../vm/image/build-image.js";
 import { hasDpkg } from "../../vm/image/debian-closure.js";
 import { DaemonError, DockerClient } from "../client/client.js";
 import { makeTar } from "../client/tar.js";
-
-export const defaultDockerImageName = "orchestrator-sandbox";
 
 export interface BuildDockerImageOptions {
   /** Name of the image, with a tag if there is to be one. Default `"orchestrator-sandbox"`. */
@@ -93,7 +92,7 @@ async function importThisMachine(
   if (process.platform !== "linux" || !hasDpkg())
     throw new OrchestratorError(
       "SANDBOX_FAILURE",
-      "images of this machine's own packages are made on Debian and its relatives; elsewhere build on an image: --from debian:bookworm-slim",
+      "images of this machine's own packages are made on Debian and its relatives; elsewhere build on an image: --from python:3.12-slim-bookworm --pip numpy pandas",
     );
   const building = mkdtempSync(join(tmpdir(), "orchestrator-build-"));
   try {

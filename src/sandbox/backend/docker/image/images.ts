@@ -1,6 +1,6 @@
 /** Images by name: looked for, pulled where that is allowed, asked what they have. Each once for each state of the daemon. */
 import { OrchestratorError } from "../../../../model/error.js";
-import type { ResolvedDockerOptions } from "../../../docker-options.js";
+import { defaultDockerImageName, type ResolvedDockerOptions } from "../../../docker-options.js";
 import type { Language } from "../../../language.js";
 import { PackageViews } from "../../../packages/index.js";
 import type { PackageView } from "../../../packages/view.js";
@@ -112,6 +112,6 @@ export class Images {
 function missing(name: string, why: string): OrchestratorError {
   return new OrchestratorError(
     "SANDBOX_FAILURE",
-    `the daemon has no image ${name}, and ${why}; fetch it ("docker pull ${name}"), make one ("orchestrator images build --docker"), or name another with docker.image`,
+    `the daemon has no image ${name}, and ${why}; fetch it ("docker pull ${name}"), or make one ("orchestrator images build --docker" makes ${JSON.stringify(defaultDockerImageName)}) and name it with docker.image`,
   );
 }

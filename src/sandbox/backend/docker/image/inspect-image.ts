@@ -47,17 +47,46 @@ const limits = {
 export interface InspectionSettings {
   readonly folders: readonly string[];
   readonly seccomp: string;
-  readonly runtime: string | undefined;
+  readonly countsInodes: boolean;
 }
 
 /** @throws OrchestratorError `SANDBOX_FAILURE` for an image without Perl, or one that cannot be asked. */
 export async function inspectImage(
   client: DockerClient,
   image: { readonly id: string; readonly name: string },
-  { folders, seccomp, runtime }: InspectionSettings,
+  settings: InspectionSettings,
 ): Promise<ImageFacts> {
+  const skeleton = makeSkeleton();
+  try {
+    return await askImage(client, image, skeleton, settings);
+  } catch (error) {
+    rmSync(skeleton, { recursive: true, force: true });
+    skeletons.delete(skeleton);
+    throw error;
+  }
+}
+
+/** Kept until the end of the process: views are resolved over them. */
+const skeletons = new Set<string>();
+let areRemoved = false;
+
+function makeSkeleton(): string {
+  if (!areRemoved)
+    process.once("exit", () => {
+      for (const skeleton of skeletons) rmSync(skeleton, { recursive: true, force: true });
+    });
+  areRemoved = true;
   const skeleton = mkdtempSync(join(tmpdir(), "orchestrator-image-"));
-  process.once("exit", () => rmSync(skeleton, { recursive: true, force: true }));
+  skeletons.add(skeleton);
+  return skeleton;
+}
+
+async function askImage(
+  client: DockerClient,
+  image: { readonly id: string; readonly name: string },
+  skeleton: string,
+  { folders, seccomp, countsInodes }: InspectionSettings,
+): Promise<ImageFacts> {
   const answers = new Map<string, string>();
   const found: string[] = [];
   const spec = containerSpec({
@@ -70,7 +99,8 @@ export async function inspectImage(
     mounts: [],
     shareNetwork: false,
     seccomp,
-    runtime,
+    countsInodes,
+    runtime: undefined,
   });
   const reader = new RecordReader((kind, name, content) => {
     if (kind === "i") answers.set(name, content.toString("utf8"));
@@ -84,9 +114,12 @@ export async function inspectImage(
     words = (await runToEnd(client, spec, { onOutput: (chunk) => reader.push(chunk) })).complaints;
   } catch (error) {
     if (!(error instanceof DaemonError)) throw error;
+    const needs = error.message.includes("/usr/bin/perl")
+      ? "; it needs /usr/bin/perl, which images of Debian and Ubuntu have"
+      : "";
     throw new OrchestratorError(
       "SANDBOX_FAILURE",
-      `the image ${image.name} cannot be asked what it has: ${error.message}; it needs /usr/bin/perl, which images of Debian and Ubuntu have`,
+      `the image ${image.name} cannot be asked what it has: ${error.message}${needs}`,
       { cause: error },
     );
   }

@@ -120,7 +120,7 @@ function driverFiles(language: Language, view: PackageView | undefined): TarEntr
   const plan = { ...warmingOf(view?.importNames ?? []), driver: "/run/driver/driver.py" };
   return [
     ...common,
-    file("warm.py", asset("../agent/warm.py")),
+    file("warm.py", asset("../../process/warm/server/warm.py")),
     file("warm/warming.py", asset("../../process/warm/server/warming.py")),
     file("warm/plan.json", JSON.stringify(plan)),
   ];

@@ -7,11 +7,11 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { encodeFrame, type Frame, FrameDecoder } from "../../vm/machine/frames.js";
+import { encodeFrame, type Frame, FrameDecoder } from "../../../line/frames.js";
+import type { Partner, PartnerEnd } from "../../../line/line-sandbox.js";
 import { DaemonError, type DockerClient } from "../client/client.js";
 import { Demultiplexer } from "../client/demultiplex.js";
 import type { ContainerSpec } from "../container-spec.js";
-import type { Partner, PartnerEnd } from "./line-sandbox.js";
 
 const longestDiagnostics = 8192;
 /** A quota below this makes a crowd die slowly. */
@@ -87,7 +87,7 @@ export class Container implements Partner {
     this.#line.destroy();
   }
 
-  liftQuota(): void {
+  beforeKill(): void {
     if (this.#options.cpuQuotaMicros >= narrowQuotaMicros) return;
     // It may be gone already, which is what the quota is lifted for.
     this.#client.updateContainer(this.id, { CpuQuota: -1 }).catch(() => {});

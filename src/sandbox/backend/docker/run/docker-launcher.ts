@@ -1,11 +1,11 @@
 /** Starts sandboxes as containers, each of which has booted its driver when it is handed out. */
 import { OrchestratorError } from "../../../../model/error.js";
 import type { Enforcement } from "../../../../model/sandbox.js";
+import { LineSandbox } from "../../../line/line-sandbox.js";
 import type { LaunchedSandbox, Recipe, SandboxLauncher } from "../../../run/launched.js";
 import { DaemonError, type DockerClient } from "../client/client.js";
 import { type ContainerSettings, containerSpec } from "../container-spec.js";
 import { Container } from "./container.js";
-import { LineSandbox } from "./line-sandbox.js";
 
 /** Everything that decides what a container is. */
 export interface DockerRecipe extends Recipe {

@@ -38,6 +38,8 @@ if ($processes > 0) {
 }
 # Shells start background jobs with these ignored, and who starts with a signal ignored cannot be interrupted by it.
 $SIG{$_} = "DEFAULT" for ("INT", "QUIT", "PIPE");
+# Whoever started this may have set it, so that no word of a missing locale comes before what the code says.
+delete $ENV{PERL_BADLANG};
 exec { $ARGV[0] } @ARGV;
 die "$ARGV[0]: $!";
 `.trim();

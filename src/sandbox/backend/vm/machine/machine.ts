@@ -6,7 +6,7 @@
  * and the files of its guest, all read-only; its cgroup bounds what a guest can take of memory and CPU; the keeper of
  * its sandbox ends it at the deadline even if this process is stuck, and when this process dies.
  *
- *     descriptor of the channel   the line to the guest's agent (see frames.ts)
+ *     descriptor of the channel   the line to the guest's agent (see line/frames.ts)
  *     standard input and output   QEMU's control connection (see qmp.ts)
  *     standard error              QEMU's complaints and the guest's console, of which the end is kept
  */
@@ -14,13 +14,13 @@ import { OrchestratorError } from "../../../../model/error.js";
 import type { ResolvedSandboxConfig } from "../../../config.js";
 import { resolveSandboxConfig } from "../../../config.js";
 import type { Language } from "../../../language.js";
+import { encodeFrame, type Frame, FrameDecoder } from "../../../line/frames.js";
 import { driverFolder, type Mount } from "../../../recipe.js";
 import type { SandboxExit } from "../../../run/launched.js";
 import { ColdLauncher } from "../../process/cold/cold-launcher.js";
 import type { ColdSandbox } from "../../process/cold/cold-sandbox.js";
 import { makeRecipe } from "../../process/make-recipe.js";
 import type { Accelerator } from "../accelerator.js";
-import { encodeFrame, type Frame, FrameDecoder } from "./frames.js";
 import { QmpClient } from "./qmp.js";
 
 export const qemuPath = "/usr/bin/qemu-system-x86_64";

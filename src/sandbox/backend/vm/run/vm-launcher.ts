@@ -1,5 +1,6 @@
 /** Starts sandboxes by restoring a snapshot of a guest that waits at its gate. */
 import { detectCgroups } from "../../../../host/cgroup/index.js";
+import { LineSandbox } from "../../../line/line-sandbox.js";
 import type { LaunchRecipe } from "../../../recipe.js";
 import type { LaunchedSandbox, Recipe, SandboxLauncher } from "../../../run/launched.js";
 import type { Accelerator } from "../accelerator.js";
@@ -10,7 +11,7 @@ import { guestMemoryMebibytes, mostMemory } from "../memory.js";
 import { makeGuestPlan } from "../plan.js";
 import { qemuVersion } from "../qemu-version.js";
 import { type SnapshotRecipe, type SnapshotStore, snapshotKey } from "../snapshot/snapshot-store.js";
-import { VmSandbox } from "./vm-sandbox.js";
+import { Guest } from "./guest.js";
 
 /** Everything that decides what a guest is, with the limits that it is told when it is restored. */
 export interface VmRecipe extends Recipe {
@@ -51,7 +52,7 @@ export function connected(launcher: SandboxLauncher<VmRecipe>): SandboxLauncher<
 
 export class VmLauncher implements SandboxLauncher<VmRecipe> {
   readonly #store: SnapshotStore;
-  readonly #running = new Set<VmSandbox>();
+  readonly #running = new Set<LineSandbox>();
 
   constructor(store: SnapshotStore) {
     this.#store = store;
@@ -88,16 +89,16 @@ export class VmLauncher implements SandboxLauncher<VmRecipe> {
       // A limit that is no cgroup counts what is only set aside, and a state with empty pages fills all of the memory.
       ...(isLean && detectCgroups().memory.usable ? mostMemory(launch.limits.memoryBytes) : {}),
     });
-    const sandbox: VmSandbox = new VmSandbox({
-      machine,
-      limits: launch.limits,
+    const guest = new Guest(machine);
+    const sandbox: LineSandbox = new LineSandbox({
+      backend: "vm",
+      partner: guest,
       enforcement: describeVmEnforcement(snapshot.plan.proxyPort !== null),
-      setCpuQuota: (micros) => machine.setCpuQuota(micros),
       onDisposed: () => this.#running.delete(sandbox),
     });
     this.#running.add(sandbox);
     try {
-      await sandbox.go();
+      await guest.go(sandbox, launch.limits);
       return sandbox;
     } catch (error) {
       await sandbox.dispose();

@@ -7,7 +7,7 @@ import { Writable } from "node:stream";
 const windowBytes = 512 * 1024;
 const chunkBytes = 32_768;
 
-export class GuestInput extends Writable {
+export class LineInput extends Writable {
   readonly #send: (payload: Uint8Array) => void;
   readonly #onEnd: () => void;
   #onWay = 0;

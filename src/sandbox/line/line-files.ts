@@ -1,18 +1,18 @@
 /**
- * The files of a guest, asked for one by one over its line. The agent walks and reads; which files are artifacts, what
- * they are called and how much is kept is decided here, and everything that the guest says has a bound.
+ * The files of a sandbox behind a line, asked for one by one over it. The agent walks and reads; which files are artifacts, what
+ * they are called and how much is kept is decided here, and everything that it says has a bound.
  */
 
-import type { SandboxArtifact } from "../../../../model/sandbox.js";
-import type { ArtifactRequest, CollectedArtifacts, ListedFile, SandboxFiles } from "../../../run/files.js";
-import { escapeName } from "../../process/host-artifacts.js";
-import type { Frame } from "../machine/frames.js";
+import type { SandboxArtifact } from "../../model/sandbox.js";
+import { escapeName } from "../backend/process/host-artifacts.js";
+import type { ArtifactRequest, CollectedArtifacts, ListedFile, SandboxFiles } from "../run/files.js";
+import type { Frame } from "./frames.js";
 
 const deepest = 32;
 const mostEntries = 20_000;
 const mostListed = 10_000;
 const mostOmissions = 100;
-/** A guest that is well tells this much in a millisecond. */
+/** An agent that is well tells this much in a millisecond. */
 const slowestBytesPerMs = 8192;
 const longestPath = 32_768;
 /** Of all names together, as they are kept. */
@@ -35,9 +35,9 @@ export interface FileLine {
   send(kind: string, payload: string): void;
   /** Told of the frames `N`, `T` and `D` from now on. */
   listen(listener: (frame: Frame) => void): void;
-  /** How long a guest that is well may take to begin with an answer. */
+  /** How long an agent that is well may take to begin with an answer. */
   patienceMs(): number;
-  /** Resolves once the machine is no more. */
+  /** Resolves once the partner is no more. */
   readonly ended: Promise<unknown>;
 }
 
@@ -50,7 +50,7 @@ const reasons: Readonly<Record<Exclude<Kind, "file" | "folder">, string>> = {
   closed: "the folder cannot be opened",
 };
 
-export class GuestFiles implements SandboxFiles {
+export class LineFiles implements SandboxFiles {
   readonly #line: FileLine;
   readonly #isFull: () => boolean;
   /** One question at a time. */

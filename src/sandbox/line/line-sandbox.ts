@@ -7,13 +7,13 @@
  * piles up to a bound, and whoever breaks the protocol is cut off and counts as ended.
  */
 import { PassThrough } from "node:stream";
-import type { Enforcement, SandboxBackendName } from "../../../../model/sandbox.js";
-import { exitOfCode, signalName } from "../../../run/exit-code.js";
-import type { SandboxFiles } from "../../../run/files.js";
-import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../../../run/launched.js";
-import type { Frame } from "../../vm/machine/frames.js";
-import { GuestFiles } from "../../vm/run/guest-files.js";
-import { GuestInput } from "../../vm/run/guest-input.js";
+import type { Enforcement, SandboxBackendName } from "../../model/sandbox.js";
+import { exitOfCode, signalName } from "../run/exit-code.js";
+import type { SandboxFiles } from "../run/files.js";
+import type { LaunchedSandbox, SandboxExit, SandboxUsage } from "../run/launched.js";
+import type { Frame } from "./frames.js";
+import { LineFiles } from "./line-files.js";
+import { LineInput } from "./line-input.js";
 
 /** Why a partner is no more. */
 export interface PartnerEnd {
@@ -27,15 +27,19 @@ export interface Partner {
   /** What it is called in messages: `"guest"`, `"container"`. */
   readonly noun: string;
   send(kind: string, payload?: Uint8Array | string): void;
-  onFrame: (frame: Frame) => void;
+  /** Told of each frame; what it throws breaks the partner off. */
+  set onFrame(listener: (frame: Frame) => void);
+  /** Takes frames of kinds that are its own, and says whether it did. */
+  hear?(frame: Frame): boolean;
   /** Resolves once nothing is to be heard of it any more. */
   readonly ended: Promise<PartnerEnd>;
   /** Counts as its end: what it sends from now on is not heard. */
   breakOff(reason: string): void;
-  /** Lifts its quota of CPU, so that it dies at once. */
-  liftQuota(): void;
+  /** Lifts its quota of CPU, so that it dies at once, and closes what ways out it has. */
+  beforeKill(): void;
   armDeadline(milliseconds: number): void;
   setWaiting?(waiting: boolean): void;
+  connectProxy?(socketPath: string): void;
   /** What the host itself counted of it, over what its agent tells. */
   usage?(): Partial<SandboxUsage>;
   /** Ends it with all that is in it, and resolves when nothing of it is alive. */
@@ -52,9 +56,11 @@ export interface LineSandboxParts {
   onDisposed(): void;
 }
 
-/** An agent that is well kills everything in a few milliseconds. */
+/**
+ * An agent that is well kills everything in a few milliseconds, and tells its files at once. On a machine that has no time for it
+ * it takes longer: a run that has ended by itself may use what is left of its time limit.
+ */
 const killPatienceMs = 1000;
-/** And tells of files at once. */
 const filesPatienceMs = 1500;
 /** More than one line of a session may bring, and no more than a supervisor can bear. */
 const surplusBytes = 16 * 2 ** 20;
@@ -63,19 +69,20 @@ export class LineSandbox implements LaunchedSandbox {
   readonly backend: SandboxBackendName;
   readonly warm = false;
   readonly enforcement: readonly Enforcement[];
-  readonly channel: { readonly input: GuestInput; readonly output: PassThrough };
-  readonly stdin: GuestInput;
+  readonly channel: { readonly input: LineInput; readonly output: PassThrough };
+  readonly stdin: LineInput;
   readonly stdout = new PassThrough({ highWaterMark: 1 << 20 });
   readonly stderr = new PassThrough({ highWaterMark: 1 << 20 });
   readonly exited: Promise<SandboxExit>;
   readonly #partner: Partner;
   readonly #parts: LineSandboxParts;
-  readonly #files: GuestFiles;
+  readonly #files: LineFiles;
   #settleExit!: (exit: SandboxExit) => void;
   #usage: SandboxUsage = { oomKills: 0, processLimitHits: 0 };
   #diskFull = false;
   #deadline: number | undefined;
   #deadlineCame = false;
+  #hasExited = false;
   #hearFiles: (frame: Frame) => void = () => {};
   readonly #heard = new Map<string, () => void>();
   #allDead!: () => void;
@@ -91,12 +98,12 @@ export class LineSandbox implements LaunchedSandbox {
     this.backend = parts.backend;
     this.enforcement = parts.enforcement;
     const output = new PassThrough({ highWaterMark: 1 << 20 });
-    const input = new GuestInput(
+    const input = new LineInput(
       (payload) => partner.send("C", payload),
       () => {},
     );
     this.channel = { input, output };
-    this.stdin = new GuestInput(
+    this.stdin = new LineInput(
       (payload) => partner.send("I", payload),
       () => partner.send("i"),
     );
@@ -114,7 +121,7 @@ export class LineSandbox implements LaunchedSandbox {
       ended: partner.ended,
       patienceMs: () => filesPatienceMs + this.#timeLeftMs(),
     };
-    this.#files = new GuestFiles(line, () => this.#diskFull);
+    this.#files = new LineFiles(line, () => this.#diskFull);
     partner.onFrame = (frame) => this.#hear(frame);
     void partner.ended.then((end) => this.#partnerEnded(end));
   }
@@ -122,6 +129,10 @@ export class LineSandbox implements LaunchedSandbox {
   /** Resolves at the next frame of a kind. */
   nextFrame(kind: string): Promise<void> {
     return new Promise((resolve) => this.#heard.set(kind, resolve));
+  }
+
+  connectProxy(socketPath: string): void {
+    this.#partner.connectProxy?.(socketPath);
   }
 
   armDeadline(milliseconds: number): void {
@@ -154,7 +165,7 @@ export class LineSandbox implements LaunchedSandbox {
   /** Asks the agent, so that files can still be told; a partner that does not answer is killed with all that is in it. */
   async #kill(): Promise<void> {
     const partner = this.#partner;
-    partner.liftQuota();
+    partner.beforeKill();
     partner.send("K");
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise((resolve) => {
@@ -176,9 +187,10 @@ export class LineSandbox implements LaunchedSandbox {
     this.#parts.onDisposed();
   }
 
-  /** On a busy machine an agent that is well may be slow; a run that ended early has its time to spare. */
+  /** Of the time limit, once the run has ended by itself. */
   #timeLeftMs(): number {
-    return this.#deadline === undefined ? 0 : Math.max(0, this.#deadline - performance.now());
+    if (!this.#hasExited || this.#deadline === undefined) return 0;
+    return Math.max(0, this.#deadline - performance.now());
   }
 
   #hear(frame: Frame): void {
@@ -224,6 +236,7 @@ export class LineSandbox implements LaunchedSandbox {
         this.#partner.breakOff(`the ${noun}'s agent failed: ${payload.toString("utf8").slice(0, 2000)}`);
         break;
       default:
+        if (this.#partner.hear?.(frame) === true) break;
         this.#partner.breakOff(`the ${noun} sent a message of an unknown kind (${kind.charCodeAt(0)})`);
     }
     this.#heard.get(kind)?.();
@@ -267,6 +280,7 @@ export class LineSandbox implements LaunchedSandbox {
   }
 
   #takeExit(payload: Buffer): void {
+    this.#hasExited = true;
     const { code, signal } = this.#takeUsage(payload);
     const name = typeof signal === "number" ? (signalName(signal) ?? `signal ${signal}`) : null;
     const exitCode = typeof code === "number" && Number.isInteger(code) ? code & 0xff : null;

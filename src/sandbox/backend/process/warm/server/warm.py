@@ -1,4 +1,4 @@
-"""Stands before the driver of Python: imports what the view allows, waits at the gate of the snapshot, then serves."""
+"""Stands before the driver of Python, in a guest or a container: imports what the view allows, waits, then serves."""
 
 import sys
 
@@ -11,8 +11,6 @@ import os  # noqa: E402
 sys.path.insert(0, "/run/driver/warm")
 
 import warming  # noqa: E402
-
-GATE = 7
 
 
 def main():
@@ -27,20 +25,25 @@ def main():
     warming.prefer_given_files(driver, FRESH)
     gc.collect()
     gc.freeze()
-    os.write(GATE, b"w")
-    # The snapshot is taken here. Whoever goes on is one of many copies.
-    if os.read(GATE, 1) == b"":
-        os._exit(1)
-    os.close(GATE)
+    if plan.get("gate") is not None:
+        pass_gate(plan["gate"], plan["refreshers"])
     sys.modules.pop("warming", None)
     os.environ.clear()
     os.environ.update(environment)
+    warming.serve(driver, int(sys.argv[1]))
+
+
+def pass_gate(gate, refreshers):
+    """The snapshot is taken while this waits. Whoever goes on is one of many copies, and must not draw what they draw."""
+    os.write(gate, b"w")
+    if os.read(gate, 1) == b"":
+        os._exit(1)
+    os.close(gate)
     for name in ("random", "numpy.random"):
         module = sys.modules.get(name)
         if module is not None:
             module.seed()
-    warming.rehearse(plan["refreshers"])
-    warming.serve(driver, int(sys.argv[1]))
+    warming.rehearse(refreshers)
 
 
 main()
