@@ -3,11 +3,13 @@
  * of the suite's own, with an image of this machine's packages. Needs root and `dockerd` (Debian: docker.io).
  */
 import { SandboxManager } from "#src/sandbox.js";
+import { type Fault, presentFaults } from "../faults/measure.js";
 import { type DockerDaemon, startDockerDaemon } from "../lib/docker-daemon.js";
 import type { Goal, Table } from "../lib/report.js";
 import { median } from "../lib/statistics.js";
 import { dockerRunWay, hello, pandasSum, type Way } from "../sandbox/ways.js";
 import type { SuiteOptions, SuiteResult } from "../suite.js";
+import { containerFaults } from "./faults.js";
 
 const ROUNDS = 15;
 /** A spare is made behind a run; the next one is to find it there. */
@@ -19,6 +21,7 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
     ({ name }) => only.length === 0 || only.includes(name),
   );
   const times = new Map<string, number[]>();
+  let faults: readonly Fault[] = [];
   try {
     for (const way of ways) for (const program of [hello, pandasSum]) await way.run(program);
     // Interleaved, so that a machine that is slower for a while is so for all.
@@ -32,10 +35,11 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
           times.set(key, [...(times.get(key) ?? []), performance.now() - startedAt]);
         }
     for (const [key, measured] of times) log(`${key}: p50 ${median(measured).toFixed(0)} ms`);
+    if (only.length === 0 || only.includes("faults")) faults = await containerFaults(daemon, log);
   } finally {
     await Promise.all(ways.map((way) => way.close()));
   }
-  return present(ways, times);
+  return present(ways, times, faults);
 }
 
 function sandboxes({ host, image }: DockerDaemon, warm: boolean): Way {
@@ -52,7 +56,7 @@ function sandboxes({ host, image }: DockerDaemon, warm: boolean): Way {
   };
 }
 
-function present(ways: readonly Way[], times: ReadonlyMap<string, number[]>): SuiteResult {
+function present(ways: readonly Way[], times: ReadonlyMap<string, number[]>, faults: readonly Fault[]): SuiteResult {
   const cell = (key: string) => {
     const measured = times.get(key);
     return measured === undefined ? "" : `${median(measured).toFixed(0)} (${Math.min(...measured).toFixed(0)})`;
@@ -76,5 +80,11 @@ function present(ways: readonly Way[], times: ReadonlyMap<string, number[]>): Su
   const method =
     `dockerd from Debian with an image of this machine's packages; ${ROUNDS} interleaved rounds after one that is not counted, ` +
     `${PAUSE_MS / 1000} s between runs, so that a spare is there. Until the result is known and the container is removed.`;
-  return { order: 7, title: "Containers", method, goals, tables: [table] };
+  const tables = [table];
+  if (faults.length > 0) {
+    const told = presentFaults(faults);
+    goals.push(told.goal);
+    tables.push(told.table);
+  }
+  return { order: 7, title: "Containers", method, goals, tables };
 }

@@ -1,5 +1,5 @@
 /** A Docker daemon of the benchmark's own, with an image of this machine's packages. Needs root and `dockerd` (Debian: docker.io). */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DockerClient } from "#src/sandbox/backend/docker/client/client.js";
@@ -9,6 +9,8 @@ export interface DockerDaemon extends AsyncDisposable {
   /** As `DOCKER_HOST` takes it. */
   readonly host: string;
   readonly image: string;
+  /** Ends it and starts it again, with what it had. */
+  restart(): Promise<void>;
 }
 
 export function hasDockerDaemon(): boolean {
@@ -25,20 +27,32 @@ export async function startDockerDaemon(log: (line: string) => void): Promise<Do
     `--pidfile=${join(folder, "pid")}`,
     ...["--iptables=false", "--ip6tables=false", "--bridge=none"],
   ];
-  const daemon = spawn("dockerd", options, { stdio: ["ignore", output, output] });
-  closeSync(output);
-  const ended = new Promise((resolve) => daemon.once("exit", resolve));
-  const close = async (): Promise<void> => {
-    daemon.kill("SIGTERM");
+  let daemon: ChildProcess | undefined;
+  let ended: Promise<unknown> | undefined;
+  const start = async (): Promise<void> => {
+    daemon = spawn("dockerd", options, { stdio: ["ignore", output, output] });
+    ended = new Promise((resolve) => daemon!.once("exit", resolve));
+    await untilItAnswers(host);
+  };
+  const end = async (): Promise<void> => {
+    daemon?.kill("SIGTERM");
     await ended;
+  };
+  const close = async (): Promise<void> => {
+    await end();
+    closeSync(output);
     rmSync(folder, { recursive: true, force: true });
   };
+  const restart = async (): Promise<void> => {
+    await end();
+    await start();
+  };
   try {
-    await untilItAnswers(host);
+    await start();
     log("building an image of this machine's packages");
     const image = "orchestrator-bench";
     await buildDockerImage({ name: image, host });
-    return { host, image, [Symbol.asyncDispose]: close };
+    return { host, image, restart, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

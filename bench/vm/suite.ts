@@ -6,10 +6,12 @@ import { chmodSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { findImage, vmFolder } from "#src/sandbox/backend/vm/image/image-store.js";
 import { SandboxManager } from "#src/sandbox.js";
+import { type Fault, presentFaults } from "../faults/measure.js";
 import type { Goal, Table } from "../lib/report.js";
 import { median } from "../lib/statistics.js";
 import { hello, type Program, pandasSum } from "../sandbox/ways.js";
 import type { SuiteOptions, SuiteResult } from "../suite.js";
+import { machineFaults } from "./faults.js";
 
 const ROUNDS = 10;
 const BOOTS = 3;
@@ -40,7 +42,8 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
       add(times, "boot pandas", await measureBoot());
       log(`boot pandas: ${times.get("boot pandas")!.at(-1)!.toFixed(0)} ms`);
     }
-  return present(times);
+  const faults = wants("faults") ? await machineFaults(image, log) : [];
+  return present(times, faults);
 }
 
 function makeManager(): SandboxManager {
@@ -77,7 +80,7 @@ function add(times: Map<string, number[]>, key: string, milliseconds: number): v
   times.set(key, [...(times.get(key) ?? []), milliseconds]);
 }
 
-function present(times: ReadonlyMap<string, number[]>): SuiteResult {
+function present(times: ReadonlyMap<string, number[]>, faults: readonly Fault[]): SuiteResult {
   const p50 = (key: string) => (times.has(key) ? median(times.get(key)!) : Number.NaN);
   const cell = (key: string) => {
     const measured = times.get(key);
@@ -112,5 +115,11 @@ function present(times: ReadonlyMap<string, number[]>): SuiteResult {
   const method =
     `The vm backend with vm.accelerator "software" and an image of this machine's packages; ${ROUNDS} rounds of each after one ` +
     `that is not counted, ${BOOTS} boots. "Restored ahead" waits ${PAUSE_MS / 1000} s between runs, so that its spare is there.`;
-  return { order: 6, title: "Virtual machines", method, goals, tables: [table] };
+  const tables = [table];
+  if (faults.length > 0) {
+    const told = presentFaults(faults);
+    goals.push(told.goal);
+    tables.push(told.table);
+  }
+  return { order: 6, title: "Virtual machines", method, goals, tables };
 }

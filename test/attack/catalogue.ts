@@ -23,6 +23,8 @@ export interface CatalogueOptions {
   readonly more?: readonly HostileProgram[];
   /** Programs that are left out, each with the reason. */
   readonly skipped?: Readonly<Record<string, string>>;
+  /** Programs of this language alone, for a way to start that is another for no other. */
+  readonly language?: string;
   /** Before the first sandbox, and after the last. */
   readonly start?: () => Promise<void>;
   readonly stop?: () => Promise<void>;
@@ -87,6 +89,7 @@ export function describeCatalogue(
     });
 
     for (const listed of [...hostilePrograms, ...(options.more ?? [])]) {
+      if (options.language !== undefined && listed.language !== options.language) continue;
       const reason = options.skipped?.[listed.id];
       if (reason !== undefined) {
         test.skip(`${listed.id}: ${reason}`, () => {});
@@ -134,13 +137,18 @@ function residentBytes(): number {
 }
 
 /** The catalogue for a backend that the conformance suite knows, cold or warm. */
-export function describeAttacks(backend: BackendUnderTest, start: "cold" | "warm"): void {
+export function describeAttacks(
+  backend: BackendUnderTest,
+  start: "cold" | "warm",
+  options: Pick<CatalogueOptions, "language"> = {},
+): void {
   const { name, slowness, expectations, skippedPrograms, morePrograms } = backend;
   describeCatalogue(
     `hostile programs, ${name}, ${start}`,
     (config) => managerOf(backend, { ...config, warm: start === "warm" }),
     {
       config: { timeLimit: attackConfig.timeLimit * slowness },
+      ...options,
       spares: start === "warm",
       others: () => backend.remainsOf(process.pid),
       ...(expectations === undefined ? {} : { expectations }),

@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { cli } from "./cli.js";
@@ -80,6 +82,39 @@ describe("doctor", () => {
       verdict: "good",
       found: process.version,
     });
+  });
+});
+
+describe("doctor, of a Docker daemon", () => {
+  const findingsWith = async (host: string) => {
+    const { stdout } = await cli(["doctor", "--json"], { env: { DOCKER_HOST: host } });
+    const findings: { name: string; found: string; advice?: string }[] = JSON.parse(stdout);
+    return findings.filter(({ name }) => name === "docker sandbox");
+  };
+
+  test("that is not there", async () => {
+    expect(await findingsWith("unix:///nonexistent/docker.sock")).toEqual([
+      {
+        name: "docker sandbox",
+        verdict: "limited",
+        found:
+          "not available: the Docker daemon at unix:///nonexistent/docker.sock did not answer: connect ENOENT /nonexistent/docker.sock",
+        advice: "start it, or name another with docker.host",
+      },
+    ]);
+  });
+
+  test("that is none", async () => {
+    const server = createServer((_, response) => response.writeHead(404).end());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const host = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await findingsWith(host)).toMatchObject([
+      {
+        found: `not available: what answers at ${host} is no Docker daemon (it answered 404)`,
+        advice: "name one with docker.host or DOCKER_HOST",
+      },
+    ]);
+    server.close();
   });
 });
 

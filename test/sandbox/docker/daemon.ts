@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DockerClient } from "#src/sandbox/backend/docker/client/client.js";
 import { buildDockerImage } from "#src/sandbox/backend/docker/image/build-image.js";
@@ -18,6 +18,9 @@ const place = (name: string) => join(folder, name);
 export const testImageName = "orchestrator-tests";
 /** What the suite needs besides the usual packages, and what is there to be hidden. */
 const packages = ["curl", "python3-yaml"];
+
+/** gVisor, where it is installed. */
+export const runscPath = "/usr/bin/runsc";
 
 export const daemonHost = `unix://${place("docker.sock")}`;
 
@@ -79,6 +82,7 @@ async function startDaemon(): Promise<void> {
     `--host=${daemonHost}`,
     ...["data", "exec"].map((name) => `--${name}-root=${place(name)}`),
     `--pidfile=${place("pid")}`,
+    ...gvisorOptions(),
     ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--shutdown-timeout=2"],
   ];
   spawn("dockerd", options, { stdio: ["ignore", log, log], detached: true, cwd: "/" }).unref();
@@ -94,6 +98,14 @@ async function startDaemon(): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+}
+
+/** The interfaces of its namespace are the host's here, says gVisor, and refuses to start where it is to have a network. */
+function gvisorOptions(): string[] {
+  if (!existsSync(runscPath)) return [];
+  const script = place("runsc");
+  writeFileSync(script, `#!/bin/sh\nexec ${runscPath} --network=none "$@"\n`, { mode: 0o755 });
+  return [`--add-runtime=runsc=${script}`];
 }
 
 async function stopDaemon(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
