@@ -179,8 +179,7 @@ export class TaskTable {
     this.state = grow(this.state, new Uint8Array(capacity));
     this.waitingOn = grow(this.waitingOn, new Int32Array(capacity));
     this.attempts = grow(this.attempts, new Int32Array(capacity));
-    for (const column of [this.readyAt, this.startedAt, this.endedAt])
-      while (column.length < capacity) column.push(0);
+    for (const column of [this.readyAt, this.startedAt, this.endedAt]) while (column.length < capacity) column.push(0);
     return task;
   }
 }
