@@ -38,17 +38,17 @@ export function encodeValue(value: unknown): Uint8Array | Unstorable {
   }
 }
 
-/** The value, made anew at each call. Throws for what `encodeValue` has not made. */
-export function decodeValue(bytes: Uint8Array): unknown {
-  switch (bytes[0]) {
+/** The value between two places of the bytes, made anew at each call. Throws for what `encodeValue` has not made. */
+export function decodeValue(bytes: Uint8Array, start = 0, end: number = bytes.length): unknown {
+  switch (start < end ? bytes[start] : undefined) {
     case form.undefined:
       return undefined;
     case form.json:
-      return JSON.parse(asBuffer(bytes).toString("utf8", 1));
+      return JSON.parse(asBuffer(bytes).toString("utf8", start + 1, end));
     case form.structured:
-      return deserialize(asBuffer(bytes).subarray(1));
+      return deserialize(asBuffer(bytes).subarray(start + 1, end));
     default:
-      throw new RangeError(`a value of form ${bytes[0]}, which this version does not know`);
+      throw new RangeError(`a value of form ${bytes[start]}, which this version does not know`);
   }
 }
 

@@ -58,8 +58,8 @@ export function compactPacks(parts: CompactionParts): void {
 }
 
 function copyRecord(draft: PackWriter, key: string, place: Place, invalidations: Invalidations): boolean {
-  const frame = place.pack.read(place.offset, place.length);
-  if (frame === undefined || frame.name !== key) return false;
+  const frame = place.pack.read(place.offset, place.length, key);
+  if (frame === undefined) return false;
   const record = decodeRecord(
     frame.bytes,
     frame.type === frameType.fileEntry ? frame.start + 32 : frame.start,

@@ -183,8 +183,8 @@ export class DiskStore implements CacheStore {
 
   #read(place: Place, key: string): CacheRecord | undefined {
     try {
-      const frame = place.pack.read(place.offset, place.length);
-      if (frame === undefined || frame.name !== key) return this.#corrupt(`a record in ${place.pack.path}`);
+      const frame = place.pack.read(place.offset, place.length, key);
+      if (frame === undefined) return this.#corrupt(`a record in ${place.pack.path}`);
       if (frame.type === frameType.entry) return decodeRecord(frame.bytes, frame.start, frame.end);
       const record = decodeRecord(frame.bytes, frame.start + 32, frame.end);
       const digest = frame.bytes.subarray(frame.start, frame.start + 32);

@@ -74,15 +74,42 @@ export function encodeFrame(salt: number, type: number, name: string, content: U
   return frame;
 }
 
-/** The frame that fills `length` bytes from `at` on; `undefined` where they are damaged or not all there. */
-export function decodeFrame(bytes: Buffer, at: number, length: number, salt: number): Frame | undefined {
+/**
+ * The frame that fills `length` bytes from `at` on; `undefined` where they are damaged or not all there.
+ * @param expected the only name that it may have: spares making one
+ */
+export function decodeFrame(
+  bytes: Buffer,
+  at: number,
+  length: number,
+  salt: number,
+  expected?: string,
+): Frame | undefined {
   const end = at + length;
   if (length < frameHeadLength + bodyHeadLength || end > bytes.length) return undefined;
-  if (bytes.readUInt32LE(at + 8) !== length - frameHeadLength) return undefined;
-  if (bytes.readUInt32LE(at + 4) !== crc32(bytes.subarray(at + 8, end), salt)) return undefined;
-  const nameEnd = at + 15 + bytes.readUInt16LE(at + 13);
+  if (numberAt(bytes, at + 8) !== length - frameHeadLength) return undefined;
+  if (numberAt(bytes, at + 4) !== crc32(bytes.subarray(at + 8, end), salt)) return undefined;
+  const nameStart = at + 15;
+  const nameEnd = nameStart + (bytes[at + 13]! | (bytes[at + 14]! << 8));
   if (nameEnd > end) return undefined;
-  return { type: bytes[at + 12]!, name: bytes.toString("utf8", at + 15, nameEnd), bytes, start: nameEnd, end };
+  if (expected !== undefined && !isText(bytes, nameStart, nameEnd, expected)) return undefined;
+  const name = expected ?? bytes.toString("utf8", nameStart, nameEnd);
+  return { type: bytes[at + 12]!, name, bytes, start: nameEnd, end };
+}
+
+/** As `readUInt32LE`, without its checks: these are half of what it costs, and the place is known to be there. */
+function numberAt(bytes: Buffer, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+/** Whether the bytes are a text in UTF-8. Most are ASCII, and are compared where they lie. */
+function isText(bytes: Buffer, start: number, end: number, text: string): boolean {
+  if (end - start === text.length) {
+    let at = 0;
+    while (at < text.length && text.charCodeAt(at) === bytes[start + at] && bytes[start + at]! < 0x80) at++;
+    if (at === text.length) return true;
+  }
+  return bytes.toString("utf8", start, end) === text;
 }
 
 export interface Scanned {

@@ -103,11 +103,12 @@ export class Pack {
     this.size = end;
   }
 
-  /** The frame at a place; `undefined` where it is damaged or gone. */
-  read(offset: number, length: number): Frame | undefined {
+  /** The frame of a name at a place; `undefined` where it is damaged, gone or of another name. */
+  read(offset: number, length: number, name: string): Frame | undefined {
     if (this.state !== "good") return undefined;
     // A block that was read while somebody wrote it is read again.
-    return this.#inBlock(offset, length) ?? decodeFrame(this.#readBytes(offset, length), 0, length, this.#salt);
+    const inBlock = this.#inBlock(offset, length, name);
+    return inBlock ?? decodeFrame(this.#readBytes(offset, length), 0, length, this.#salt, name);
   }
 
   close(): void {
@@ -115,7 +116,7 @@ export class Pack {
   }
 
   /** The frame, where it lies in one block. */
-  #inBlock(offset: number, length: number): Frame | undefined {
+  #inBlock(offset: number, length: number, name: string): Frame | undefined {
     const number = Math.floor(offset / blockLength);
     const start = offset - number * blockLength;
     if (start + length > blockLength) return undefined;
@@ -124,7 +125,7 @@ export class Pack {
       block = this.#readBytes(number * blockLength, blockLength);
       this.#blocks.set(this.#number, number, block);
     }
-    return decodeFrame(block, start, length, this.#salt);
+    return decodeFrame(block, start, length, this.#salt, name);
   }
 
   #readBytes(offset: number, length: number): Buffer {

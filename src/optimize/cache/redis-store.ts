@@ -184,6 +184,7 @@ export class RedisStore implements CacheStore {
     const calendarMs = sign * (this.#offsetMs + performance.timeOrigin + performance.now() - Date.now());
     return {
       ...record,
+      bytes: record.bytes,
       startedAt: startedAt + byMs,
       freshUntil: freshUntil + calendarMs,
       usableUntil: usableUntil + calendarMs,

@@ -12,6 +12,7 @@ import type { CacheRecord, CacheTierStats, InvalidationMark, ServingCache } from
 import { decodeValue, encodeValue, Unstorable } from "./codec.js";
 import { type CacheExplanation, Explanations, type KnownKey } from "./explanations.js";
 import { type ExecutionEnd, type FlightMember, Flights } from "./flights.js";
+import { StoredRecord } from "./record-codec.js";
 import { type Found, Tiers } from "./tiers.js";
 
 /** How an entry is kept. */
@@ -217,7 +218,7 @@ export class TaskCache implements ServingCache, AsyncDisposable {
     if (typeof found === "string") return undefined;
     const { record, stale } = found;
     try {
-      const value = decodeValue(record.bytes);
+      const value = record instanceof StoredRecord ? record.value() : decodeValue(record.bytes);
       if (!record.failure) return { kind: "succeeded", output: value, stale };
       const { error, reason } = value as { error: ErrorData; reason: FailureReason };
       return { kind: "failed", failure: { error: fromErrorData(error), reason }, stale };
