@@ -5,11 +5,11 @@
  */
 import { renameSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { Place } from "./disk-store.js";
 import type { Invalidations } from "./invalidations.js";
 import type { Pack } from "./pack.js";
 import { contentOf, frameType } from "./pack-format.js";
 import { hasEnded, mergedName, PackWriter } from "./pack-writer.js";
+import type { Place, PlaceIndex } from "./place-index.js";
 import { decodeRecord } from "./record-codec.js";
 import type { ValueFiles } from "./value-files.js";
 
@@ -19,7 +19,7 @@ export interface CompactionParts {
   readonly packs: readonly Pack[];
   /** Name of the pack that this process writes. */
   readonly own: string | undefined;
-  readonly places: ReadonlyMap<string, Place>;
+  readonly places: PlaceIndex;
   readonly invalidations: Invalidations;
   readonly values: ValueFiles;
 }
@@ -27,18 +27,18 @@ export interface CompactionParts {
 export function compactPacks(parts: CompactionParts): void {
   const ended = new Set(parts.packs.filter((pack) => pack.name !== parts.own && hasEnded(pack)));
   if (ended.size === 0) return;
-  const kept = new Set<string>();
   let others = 0;
   for (const pack of parts.packs) if (!ended.has(pack)) others += pack.size;
-  const found = [...parts.places].filter(([, place]) => ended.has(place.pack));
-  found.sort(([, left], [, right]) => right.startedAt - left.startedAt);
+  const places = [...parts.places.values()];
+  const used = places.filter((place) => !ended.has(place.pack));
+  const found = places.filter((place) => ended.has(place.pack)).sort((left, right) => right.startedAt - left.startedAt);
   const draft = new PackWriter(parts.folder, ".part");
   try {
-    for (const [key, place] of found) {
+    for (const place of found) {
       if (others + draft.end + sizeOf(place) > parts.maximumBytes) break;
-      if (copyRecord(draft, key, place, parts.invalidations)) {
+      if (copyRecord(draft, place, parts.invalidations)) {
         others += place.file === undefined ? 0 : sizeOf(place) - place.length;
-        kept.add(key);
+        used.push(place);
       }
     }
     draft.close();
@@ -49,23 +49,23 @@ export function compactPacks(parts: CompactionParts): void {
     throw error;
   }
   for (const pack of ended) unlinkSync(pack.path);
-  const used = [...parts.places].filter(([key, place]) => kept.has(key) || !ended.has(place.pack));
-  parts.values.collect(new Set(used.flatMap(([, { file }]) => (file === undefined ? [] : [file]))));
+  parts.values.collect(new Set(used.flatMap(({ file }) => (file === undefined ? [] : [file]))));
 
   function sizeOf(place: Place): number {
     return place.length + (place.file === undefined ? 0 : parts.values.sizeOf(place.file));
   }
 }
 
-function copyRecord(draft: PackWriter, key: string, place: Place, invalidations: Invalidations): boolean {
-  const frame = place.pack.read(place.offset, place.length, key);
+function copyRecord(draft: PackWriter, place: Place, invalidations: Invalidations): boolean {
+  const frame = place.pack.read(place.offset, place.length);
   if (frame === undefined) return false;
   const record = decodeRecord(
     frame.bytes,
     frame.type === frameType.fileEntry ? frame.start + 32 : frame.start,
     frame.end,
   );
-  if (record === undefined || record.usableUntil <= Date.now() || !invalidations.allows(key, record)) return false;
-  draft.append(frame.type, key, contentOf(frame));
+  if (record === undefined || record.usableUntil <= Date.now() || !invalidations.allows(frame.name, record))
+    return false;
+  draft.append(frame.type, frame.name, contentOf(frame));
   return true;
 }

@@ -30,6 +30,7 @@ import { listPacks, MarkLog } from "./mark-log.js";
 import { BlockCache, Pack } from "./pack.js";
 import { type Frame, frameType } from "./pack-format.js";
 import { PackWriter } from "./pack-writer.js";
+import { type Place, PlaceIndex } from "./place-index.js";
 import { decodeRecord, encodeRecord, startOfRecord } from "./record-codec.js";
 import { ValueFiles } from "./value-files.js";
 
@@ -39,16 +40,6 @@ export interface DiskOptions {
   readonly invalidations: Invalidations;
   readonly clock: CacheClock;
   readonly trouble: CacheTrouble;
-}
-
-/** Where a record lies. */
-export interface Place {
-  readonly pack: Pack;
-  readonly offset: number;
-  readonly length: number;
-  readonly startedAt: number;
-  /** Hexadecimal digest of the file that holds the value. */
-  readonly file?: string;
 }
 
 /** Values of more bytes have files of their own. */
@@ -68,7 +59,7 @@ export class DiskStore implements CacheStore {
   readonly #leases: FileLeases;
   readonly #blocks = new BlockCache();
   readonly #packs = new Map<string, Pack>();
-  readonly #places = new Map<string, Place>();
+  readonly #places = new PlaceIndex();
   /** Packs that were told of as of no use. */
   readonly #unreadable = new Set<string>();
   #writer: PackWriter | undefined;
@@ -102,11 +93,7 @@ export class DiskStore implements CacheStore {
     this.#guard("write", () => {
       const { type, content, file } = this.#contentOf(record);
       this.#append(type, key, content, (place) => {
-        this.#places.set(key, {
-          ...place,
-          startedAt: record.startedAt,
-          ...(file === undefined ? undefined : { file }),
-        });
+        this.#places.set(key, { ...place, startedAt: record.startedAt, file });
       });
     });
   }
@@ -282,13 +269,13 @@ export class DiskStore implements CacheStore {
     this.#options.clock.saw(startedAt);
     const known = this.#places.get(name);
     if (known !== undefined && known.startedAt > startedAt) return;
-    const file = type === frameType.fileEntry ? { file: bytes.toString("hex", start, start + 32) } : undefined;
-    this.#places.set(name, { ...place, startedAt, ...file });
+    const file = type === frameType.fileEntry ? bytes.toString("hex", start, start + 32) : undefined;
+    this.#places.set(name, { ...place, startedAt, file });
   }
 
   #letGo(pack: Pack): void {
     this.#packs.delete(pack.name);
-    for (const [key, place] of this.#places) if (place.pack === pack) this.#places.delete(key);
+    this.#places.deletePack(pack);
     pack.close();
   }
 

@@ -103,8 +103,11 @@ export class Pack {
     this.size = end;
   }
 
-  /** The frame of a name at a place; `undefined` where it is damaged, gone or of another name. */
-  read(offset: number, length: number, name: string): Frame | undefined {
+  /**
+   * The frame at a place; `undefined` where it is damaged or gone.
+   * @param name the only one that it may have
+   */
+  read(offset: number, length: number, name?: string): Frame | undefined {
     if (this.state !== "good") return undefined;
     // A block that was read while somebody wrote it is read again.
     const inBlock = this.#inBlock(offset, length, name);
@@ -116,7 +119,7 @@ export class Pack {
   }
 
   /** The frame, where it lies in one block. */
-  #inBlock(offset: number, length: number, name: string): Frame | undefined {
+  #inBlock(offset: number, length: number, name: string | undefined): Frame | undefined {
     const number = Math.floor(offset / blockLength);
     const start = offset - number * blockLength;
     if (start + length > blockLength) return undefined;
