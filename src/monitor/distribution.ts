@@ -37,9 +37,23 @@ const lastBin = pageCount * binsOfPage - 1;
 /** A bin ends with its upper bound, so a power of two belongs to the bin below it. */
 const justBelow = 1 - 2 ** -53;
 
+const noPage = new Float64Array(0);
 const scratch = new Float64Array(1);
 const words = new Uint32Array(scratch.buffer);
 const highWord = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
+
+/** Durations that are recorded together. */
+export class DurationColumn {
+  /** Seconds. */
+  readonly values: Float64Array;
+  /** The same memory. */
+  readonly bits: Uint32Array;
+
+  constructor(length: number) {
+    this.values = new Float64Array(length);
+    this.bits = new Uint32Array(this.values.buffer);
+  }
+}
 
 export class DurationHistogram {
   /** One for each power of two, made when it is needed. */
@@ -68,22 +82,41 @@ export class DurationHistogram {
     else this.#countIn(Math.min(bin, lastBin));
   }
 
-  /** Records the first `count` of the values. */
-  recordAll(values: Float64Array, count: number): void {
+  /**
+   * Records the first `count` of the values, and uses them up: each is put back as the number whose bits are read. Read at
+   * once after it was written, it would have to wait for the write.
+   */
+  recordAll({ values, bits }: DurationColumn, count: number): void {
     let sum = 0;
     let max = this.#max;
     for (let place = 0; place < count; place++) {
       const seconds = values[place]!;
       sum += seconds;
       if (seconds > max) max = seconds;
-      scratch[0] = seconds * justBelow;
-      const bin = (words[highWord]! >>> 14) - firstBin;
-      if (bin < 0 || seconds <= 0) this.#zeros++;
-      else this.#countIn(Math.min(bin, lastBin));
+      values[place] = seconds * justBelow;
     }
     this.#count += count;
     this.#sum += sum;
     this.#max = max;
+    let zeros = 0;
+    let last = -1;
+    let page: Float64Array = noPage;
+    for (let place = highWord; place < 2 * count; place += 2) {
+      const word = bits[place]!;
+      const bin = (word >>> 14) - firstBin;
+      // What is below 0 has the sign in its highest bit.
+      if (bin < 0 || word >= 0x80000000) {
+        zeros++;
+        continue;
+      }
+      const kept = Math.min(bin, lastBin);
+      if (kept >>> 6 !== last) {
+        last = kept >>> 6;
+        page = this.#page(last);
+      }
+      page[kept & 63]!++;
+    }
+    this.#zeros += zeros;
   }
 
   /** Adds all that another one has recorded. */

@@ -2,7 +2,7 @@
 import type { AttemptEndedEvent } from "../model/event.js";
 import type { AttemptFacts, ResourceUsage, TaskStatus } from "../model/result.js";
 import type { AttemptEndDetails } from "../port/observer.js";
-import { DurationHistogram } from "./distribution.js";
+import { type DurationColumn, DurationHistogram } from "./distribution.js";
 
 /** Places of the counts in a column of numbers. */
 export const count = {
@@ -79,8 +79,8 @@ export class Figures {
     if (queuedTime >= 0) this.queuedTime.record(queuedTime);
   }
 
-  /** Functions that succeeded and of which there is nothing else to tell: their times are the first `successes` of each. */
-  functionsSucceeded(executionTimes: Float64Array, queuedTimes: Float64Array, successes: number): void {
+  /** Functions that succeeded and of which there is nothing else to tell: their times are the first `successes` of each, which are used up. */
+  functionsSucceeded(executionTimes: DurationColumn, queuedTimes: DurationColumn, successes: number): void {
     this.counts[count.attempts]! += successes;
     this.counts[count.succeeded]! += successes;
     this.executionTime.recordAll(executionTimes, successes);

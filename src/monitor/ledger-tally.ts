@@ -3,13 +3,14 @@ import type { AttemptEndedEvent } from "../model/event.js";
 import type { TaskStatus } from "../model/result.js";
 import type { AttemptEndDetails, FunctionBatch, HeldAmounts, RunTally } from "../port/observer.js";
 import { mostFunctions } from "../port/observer.js";
+import { DurationColumn } from "./distribution.js";
 import type { Figures } from "./figures.js";
 import type { Ledger, WatchedRun } from "./ledger.js";
 import type { FiguresOverTime } from "./windows.js";
 
 /** As long as the longest batch that is told. */
-const executed = new Float64Array(mostFunctions);
-const queued = new Float64Array(mostFunctions);
+const executed = new DurationColumn(mostFunctions);
+const queued = new DurationColumn(mostFunctions);
 
 export class LedgerTally implements RunTally, WatchedRun {
   readonly run: WatchedRun["run"];
@@ -56,6 +57,7 @@ export class LedgerTally implements RunTally, WatchedRun {
   }
 
   functions(batch: FunctionBatch): void {
+    this.#ledger.slots.stepAll(batch);
     for (let place = 0; place < batch.count; ) place = this.#countAlike(batch, place);
   }
 
@@ -66,16 +68,15 @@ export class LedgerTally implements RunTally, WatchedRun {
   #countAlike(batch: FunctionBatch, from: number): number {
     const { entries, count, readyAt, startedAt, endedAt } = batch;
     const ledger = this.#ledger;
+    const executionTimes = executed.values;
+    const queuedTimes = queued.values;
     let kind = -1;
     let successes = 0;
     let last = 0;
     let place = from;
     for (; place < count; place++) {
       const entry = entries[place]!;
-      if (entry < 0) {
-        ledger.slots.step(1, startedAt, ~entry);
-        continue;
-      }
+      if (entry < 0) continue;
       const entryKind = batch.kindOf(entry);
       const end = endedAt[entry]!;
       if (kind < 0) {
@@ -83,9 +84,8 @@ export class LedgerTally implements RunTally, WatchedRun {
         ledger.reach(end);
       } else if (entryKind !== kind || end >= ledger.time.until) break;
       const start = startedAt[entry]!;
-      executed[successes] = (end - start) / 1000;
-      queued[successes++] = (start - readyAt[entry]!) / 1000;
-      ledger.slots.step(-1, endedAt, entry);
+      executionTimes[successes] = (end - start) / 1000;
+      queuedTimes[successes++] = (start - readyAt[entry]!) / 1000;
       last = entry;
     }
     this.running += place - from - 2 * successes;

@@ -1,4 +1,5 @@
 /** How much of something is in use over time: now, at most, and its integral. */
+import type { FunctionBatch } from "../port/observer.js";
 
 // Places in the state, which is an array so that a change puts no number into an object.
 const now = 0;
@@ -30,17 +31,26 @@ export class UsageMeter {
     if (state[now]! > state[peak]!) state[peak] = state[now]!;
   }
 
-  /** Changes what is in use by 1, at the time that stands in a column. */
-  step(sign: 1 | -1, times: readonly number[], index: number): void {
+  /** Changes what is in use by 1 for each start and end of a batch. */
+  stepAll({ entries, count, startedAt, endedAt }: FunctionBatch): void {
     const state = this.#state;
-    const at = times[index]!;
-    if (at > state[last]!) {
-      state[area]! += state[now]! * (at - state[last]!);
-      state[last] = at;
+    let [used, most, sum, latest] = state as unknown as [number, number, number, number];
+    for (let place = 0; place < count; place++) {
+      const entry = entries[place]!;
+      const at = entry < 0 ? startedAt[~entry]! : endedAt[entry]!;
+      if (at > latest) {
+        sum += used * (at - latest);
+        latest = at;
+      }
+      if (entry < 0) {
+        used++;
+        if (used > most) most = used;
+      } else if (used >= 1) used--;
     }
-    const next = state[now]! + sign;
-    if (next >= 0) state[now] = next;
-    if (next > state[peak]!) state[peak] = next;
+    state[now] = used;
+    state[peak] = most;
+    state[area] = sum;
+    state[last] = latest;
   }
 
   /** What was in use, times the seconds that it was, up to `at`. */
