@@ -37,6 +37,13 @@ export function topologicalOrder(dependencies: Adjacency, dependents: Adjacency,
   return order.subarray(0, placed);
 }
 
+/** Whether every task comes after all that it depends on, so that the order of the numbers is a topological one. */
+export function isOrdered({ offsets, targets }: Adjacency, count: number): boolean {
+  for (let task = 0; task < count; task++)
+    for (let edge = offsets[task]!; edge < offsets[task + 1]!; edge++) if (targets[edge]! >= task) return false;
+  return true;
+}
+
 /** Up to `most` cycles, no task in two of them, each in the order in which its tasks would have to run. */
 export function findCycles(dependencies: Adjacency, order: Int32Array, count: number, most: number): number[][] {
   const open = new Uint8Array(count).fill(1);

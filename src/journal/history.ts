@@ -192,19 +192,17 @@ export class History {
   }
 
   #renumber(from: Int32Array): void {
-    const before = [...this.tasks];
-    const left = [...before];
+    const before = this.tasks.slice();
     const numberOf = new Int32Array(before.length).fill(-1);
     this.tasks.length = 0;
     for (let number = 0; number < from.length; number++) {
       const old = from[number]!;
-      this.tasks[number] = old < 0 ? undefined : before[old];
-      if (old < 0) continue;
-      left[old] = undefined;
-      numberOf[old] = number;
+      this.tasks.push(old < 0 ? undefined : before[old]);
+      if (old >= 0) numberOf[old] = number;
     }
-    for (const task of left) {
-      if (task?.added === undefined) continue;
+    for (let old = 0; old < before.length; old++) {
+      const task = before[old];
+      if (numberOf[old]! >= 0 || task?.added === undefined) continue;
       task.addedBy = before[task.parent];
       this.orphans.set(task.added.id, task);
     }

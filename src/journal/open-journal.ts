@@ -12,7 +12,7 @@ import { RunLock } from "./lock.js";
 import type { GraphRecord, OpenedRecord, ResumedRecord } from "./record.js";
 import { Recorder } from "./recorder.js";
 import { restore } from "./restored.js";
-import { planResume, sameGraphs } from "./resume-plan.js";
+import { planResume } from "./resume-plan.js";
 import { readFrames, SegmentWriter, segmentsOf, syncFolder } from "./segments.js";
 import { printTasks, TaskPrinter } from "./task-print.js";
 
@@ -133,8 +133,7 @@ interface TakenOver {
 
 /** Applies the plan to the history as the records of it will be applied by the next process, and reads off what is restored. */
 function takeOver(folder: string, history: History, graph: GraphRecord, request: JournalRequest): TakenOver {
-  const { from, again, withoutAdditions, report } = planResume(history, graph, request);
-  const same = sameGraphs(history.graph!, graph);
+  const { from, again, withoutAdditions, sameGraph: same, report } = planResume(history, graph, request);
   const keepsNumbers =
     same && from.length >= history.tasks.length && from.every((old, number) => standsAs(history, number, old));
   const record: ResumedRecord = {

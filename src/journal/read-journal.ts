@@ -3,11 +3,13 @@ import { existsSync } from "node:fs";
 import { OrchestratorError } from "../model/error.js";
 import type { RunEvent } from "../model/event.js";
 import type { ExecutionResult, TaskStatus } from "../model/result.js";
+import type { ByteReader } from "./bytes.js";
 import { History } from "./history.js";
 import { resultOf } from "./journalled-result.js";
 import { holderOf, type JournalHolder } from "./lock.js";
+import { decodeRecord } from "./record.js";
 import { EventReplay } from "./replay-events.js";
-import { readFrames, readSegments, segmentsOf } from "./segments.js";
+import { readFrames, segmentsOf } from "./segments.js";
 
 /** A run as its journal tells it. */
 export interface JournalledRun {
@@ -60,10 +62,19 @@ export interface JournalledRun {
  */
 export function readJournal(folder: string): JournalledRun {
   if (segmentsOf(folder).length === 0) throw notFound(folder);
+  return tellRun(folder, (read) => readFrames(folder, read), holderOf);
+}
+
+/** @internal Tells the run whose records `readAll` hands on. `folder` holds its large outputs. */
+export function tellRun(
+  folder: string,
+  readAll: (read: (reader: ByteReader) => void) => void,
+  findHolder: (folder: string) => JournalHolder | undefined,
+): JournalledRun {
   const history = new History();
-  readFrames(folder, history.read);
+  readAll(history.read);
   if (history.opened === undefined || history.graph === undefined) throw notFound(folder);
-  const holder = holderOf(folder);
+  const holder = findHolder(folder);
   const counts = countEnds(history);
   return {
     runId: history.opened.runId,
@@ -80,7 +91,7 @@ export function readJournal(folder: string): JournalledRun {
     results: () => resultsOf(folder, history),
     events: () => {
       const replay = new EventReplay(folder);
-      readSegments(folder, (record) => replay.take(record));
+      readAll((reader) => replay.take(decodeRecord(reader)));
       return replay.events();
     },
   };

@@ -125,6 +125,8 @@ function isGraph({ ids, offsets, targets, prints: { texts: known, work, rules, c
 }
 
 function allBelow(numbers: Int32Array, limit: number): boolean {
-  for (const one of numbers) if (one < 0 || one >= limit) return false;
+  // By place: an iterator is ten times slower over the numbers of a large graph.
+  for (let place = 0; place < numbers.length; place++)
+    if (numbers[place]! < 0 || numbers[place]! >= limit) return false;
   return true;
 }

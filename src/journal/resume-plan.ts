@@ -7,7 +7,7 @@
  * again. A task that had begun and not ended goes on with its next attempt, under the same conditions.
  */
 import { TaskIndex } from "../core/task-index.js";
-import { topologicalOrder } from "../core/topology.js";
+import { isOrdered, topologicalOrder } from "../core/topology.js";
 import type { JournalRequest, RerunCause, ResumeReport } from "../port/journal.js";
 import type { History, RecordedTask } from "./history.js";
 import type { GraphRecord } from "./record.js";
@@ -19,6 +19,8 @@ export interface ResumePlan {
   readonly again: Int32Array;
   /** Those among them whose inputs may be others now. */
   readonly withoutAdditions: Int32Array;
+  /** Whether the graph is the same in every task, in the same order. */
+  readonly sameGraph: boolean;
   readonly report: Omit<ResumeReport, "runId" | "folder" | "resumes">;
 }
 
@@ -40,6 +42,9 @@ class Planner {
   /** Tasks because of whose dependencies what they did does not stand. */
   readonly #fallen: number[] = [];
   readonly #sameGraph: boolean;
+  /** Numbers for the texts of the prints of both graphs, the same for the same text; -1 for one that is new. */
+  readonly #texts: Int32Array;
+  readonly #oldTexts: Int32Array;
 
   constructor(history: History, graph: GraphRecord, request: JournalRequest) {
     this.#history = history;
@@ -48,6 +53,13 @@ class Planner {
     this.#sameGraph = sameGraphs(history.graph!, graph);
     const count = graph.ids.length;
     this.#old = this.#sameGraph ? identity(count) : numbersIn(history.graph!.ids, graph.ids);
+    const numbers = new Map<string, number>();
+    this.#oldTexts = Int32Array.from(history.graph!.prints.texts, (text) => {
+      const number = numbers.get(text) ?? numbers.size;
+      numbers.set(text, number);
+      return number;
+    });
+    this.#texts = Int32Array.from(graph.prints.texts, (text) => numbers.get(text) ?? -1);
     this.#verdicts = new Uint8Array(count);
     history.tasks.forEach((task, number) => {
       if (task === undefined || task.parent < 0) return;
@@ -60,7 +72,9 @@ class Planner {
   plan(): ResumePlan {
     const { dependencies, dependents } = this.#request;
     const count = this.#graph.ids.length;
-    for (const task of topologicalOrder(dependencies, dependents, count)) this.#verdicts[task] = this.#judge(task);
+    if (isOrdered(dependencies, count))
+      for (let task = 0; task < count; task++) this.#verdicts[task] = this.#judge(task);
+    else for (const task of topologicalOrder(dependencies, dependents, count)) this.#verdicts[task] = this.#judge(task);
     const additions: number[] = [];
     const again: number[] = [];
     const reused: string[] = [];
@@ -82,6 +96,7 @@ class Planner {
       from: additions.length === 0 ? from : Int32Array.from([...from, ...additions]),
       again: Int32Array.from(again),
       withoutAdditions: Int32Array.from(this.#fallen),
+      sameGraph: this.#sameGraph,
       report: {
         reused,
         rerun: this.#rerun,
@@ -153,10 +168,21 @@ class Planner {
     const { prints } = this.#graph;
     const changes: string[] = [];
     for (const part of printParts)
-      if (prints.texts[prints[part][task]!] !== before.prints.texts[before.prints[part][old]!])
+      if (this.#texts[prints[part][task]!] !== this.#oldTexts[before.prints[part][old]!])
         changes.push(changeWords[part]);
-    if (!sameDependencies(this.#graph, task, before, old)) changes.push("what it depends on");
+    if (!this.#sameDependencies(task, before, old)) changes.push("what it depends on");
     return changes.length === 0 ? undefined : `${changes.join(" and ")} changed`;
+  }
+
+  #sameDependencies(task: number, before: GraphRecord, old: number): boolean {
+    const { offsets, targets } = this.#graph;
+    const start = offsets[task]!;
+    const oldStart = before.offsets[old]!;
+    const count = offsets[task + 1]! - start;
+    if (before.offsets[old + 1]! - oldStart !== count) return false;
+    for (let edge = 0; edge < count; edge++)
+      if (this.#old[targets[start + edge]!] !== before.targets[oldStart + edge]) return false;
+    return true;
   }
 
   /** A task that this one added, or that such a one added, and that has not ended. */
@@ -190,12 +216,15 @@ function identity(count: number): Int32Array {
   return numbers;
 }
 
-/** The places of `wanted` among `ids`, -1 for one that is not there. */
+/** The places of `wanted` among `ids`, -1 for one that is not there. Most graphs that differ begin alike. */
 function numbersIn(ids: readonly string[], wanted: readonly string[]): Int32Array {
-  const index = new TaskIndex(ids.length);
-  for (const id of ids) index.add(id);
   const numbers = new Int32Array(wanted.length);
-  index.readNumbers(wanted, numbers, 0);
+  let alike = 0;
+  for (; alike < wanted.length && wanted[alike] === ids[alike]; alike++) numbers[alike] = alike;
+  const index = new TaskIndex(ids.length - alike);
+  for (let number = alike; number < ids.length; number++) index.add(ids[number]!);
+  index.readNumbers(wanted.slice(alike), numbers, alike);
+  for (let place = alike; place < wanted.length; place++) if (numbers[place]! >= 0) numbers[place]! += alike;
   return numbers;
 }
 
@@ -215,18 +244,8 @@ const changeWords = {
   constants: "its constants",
 } as const;
 
-function sameDependencies(graph: GraphRecord, task: number, other: GraphRecord, otherTask: number): boolean {
-  const start = graph.offsets[task]!;
-  const otherStart = other.offsets[otherTask]!;
-  const count = graph.offsets[task + 1]! - start;
-  if (other.offsets[otherTask + 1]! - otherStart !== count) return false;
-  for (let index = 0; index < count; index++)
-    if (graph.ids[graph.targets[start + index]!] !== other.ids[other.targets[otherStart + index]!]) return false;
-  return true;
-}
-
 /** Whether two graphs are the same in every task, in the same order. */
-export function sameGraphs(left: GraphRecord, right: GraphRecord): boolean {
+function sameGraphs(left: GraphRecord, right: GraphRecord): boolean {
   return (
     sameList(left.ids, right.ids) &&
     sameList(left.offsets, right.offsets) &&

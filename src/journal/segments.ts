@@ -48,20 +48,28 @@ export function readFrames(folder: string, read: (reader: ByteReader) => void): 
   segments.forEach((segment, place) => {
     const expected = end.segment + 1;
     if (segment !== expected) throw damaged(join(folder, fileOf(expected)), 0, "this file is missing");
-    end = readSegment(folder, segment, end.sequence, place === segments.length - 1, read);
+    const file = join(folder, fileOf(segment));
+    const isLast = place === segments.length - 1;
+    end = readSegment(readFileSync(file), { file, segment, firstSequence: end.sequence, isLast }, read);
   });
   return end;
 }
 
-function readSegment(
-  folder: string,
-  segment: number,
-  firstSequence: number,
-  isLast: boolean,
+/** What a segment is, besides its bytes. */
+export interface SegmentPlace {
+  /** For messages. */
+  readonly file: string;
+  readonly segment: number;
+  readonly firstSequence: number;
+  readonly isLast: boolean;
+}
+
+/** Reads the records of one segment, as `readFrames` does those of all. */
+export function readSegment(
+  buffer: Buffer,
+  { file, segment, firstSequence, isLast }: SegmentPlace,
   read: (reader: ByteReader) => void,
 ): JournalEnd {
-  const file = join(folder, fileOf(segment));
-  const buffer = readFileSync(file);
   const header = readSegmentHeader(buffer);
   if (header === undefined || header.segment !== segment) {
     // A process that died as it began the file.
