@@ -1,5 +1,5 @@
 /** Readers of caches against files made to break them; see `each.ts`. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -12,7 +12,9 @@ import { fuzzEach, refusesWith } from "./each.js";
 import type { FuzzTarget } from "./fuzzer.js";
 import { anyEdits, edited, values } from "./stored.js";
 
-const folder = mkdtempSync(join(tmpdir(), "fuzz-cache-"));
+/** In memory where the system has a folder there: a million inputs would be written to a disk for hours. */
+const memory = "/dev/shm";
+const folder = mkdtempSync(join(existsSync(memory) ? memory : tmpdir(), "fuzz-cache-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Such as a cache keeps. */
@@ -108,7 +110,6 @@ const targets: readonly FuzzTarget[] = [
   },
   {
     name: "pack of a cache",
-    share: 0.2,
     seeds: [filled.pack, filled.marks],
     covers: "/dist/optimize/cache/",
     check: (input) => {
@@ -126,7 +127,6 @@ const targets: readonly FuzzTarget[] = [
   },
   {
     name: "cache with changed bytes",
-    share: 0.2,
     seeds: anyEdits,
     covers: "/dist/optimize/cache/",
     longest: 60,
@@ -140,8 +140,7 @@ const targets: readonly FuzzTarget[] = [
             const found = given(store, key);
             if (found === undefined) return;
             // Neither another value nor one that was declared invalid.
-            expect(number % 3).not.toBe(0);
-            expect(found).toBe(filled.contents.get(key));
+            if (number % 3 === 0 || found !== filled.contents.get(key)) throw new Error(`${key} gave a wrong value`);
           });
           if (input.length % 8 === 0) store.compact();
         }

@@ -1,5 +1,5 @@
 /** Readers of journals against files made to break them; see `each.ts`. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -8,9 +8,9 @@ import { ByteReader, ByteWriter, MalformedBytes } from "#src/journal/bytes.js";
 import { decodeValue } from "#src/journal/decode-value.js";
 import { encodeValue } from "#src/journal/encode-value.js";
 import { readSegmentHeader } from "#src/journal/frame.js";
-import { readJournal } from "#src/journal/read-journal.js";
-import type { JournalRecord } from "#src/journal/record.js";
-import { readSegments } from "#src/journal/segments.js";
+import { tellRun } from "#src/journal/read-journal.js";
+import { decodeRecord, type JournalRecord } from "#src/journal/record.js";
+import { readSegment } from "#src/journal/segments.js";
 import { OrchestratorError } from "#src/model/error.js";
 import { ParallelExecutor, TaskGraph } from "#src/parallel.js";
 import { fuzzEach, refusesWith } from "./each.js";
@@ -71,14 +71,15 @@ function refusesAsJournal(action: () => void): OrchestratorError | undefined {
 }
 
 const journal = await journalOfARun();
+/** The only segment of a journal, as it is read from its file; a million files would be written for hours. */
+const place = { file: "000001.journal", segment: 1, firstSequence: 0, isLast: true };
 const recordsOf = (bytes: Buffer): string[] => {
   const records: JournalRecord[] = [];
-  writeFileSync(join(readFolder, "000001.journal"), bytes);
-  const error = refusesAsJournal(() => void readSegments(readFolder, (record) => records.push(record)));
+  const error = refusesAsJournal(() => {
+    readSegment(bytes, place, (reader) => records.push(decodeRecord(reader)));
+  });
   return error === undefined ? records.map((record) => encoded(record).toString("latin1")) : [];
 };
-const readFolder = join(folder, "read");
-mkdirSync(readFolder);
 const recorded = recordsOf(journal);
 
 const targets: readonly FuzzTarget[] = [
@@ -97,14 +98,15 @@ const targets: readonly FuzzTarget[] = [
   },
   {
     name: "records of a journal",
-    share: 0.2,
     seeds: [journal],
     covers: "/dist/journal/",
     longest: 20_000,
     check: (input) => {
-      writeFileSync(join(readFolder, "000001.journal"), withRightSums(input));
+      const bytes = withRightSums(input);
+      const readAll = (read: (reader: ByteReader) => void): void => void readSegment(bytes, place, read);
       refusesAsJournal(() => {
-        const run = readJournal(readFolder);
+        // No large output is there.
+        const run = tellRun(join(folder, "none"), readAll, () => undefined);
         refusesAsJournal(() => void run.results());
         refusesAsJournal(() => void run.events());
       });
@@ -112,14 +114,14 @@ const targets: readonly FuzzTarget[] = [
   },
   {
     name: "journal with changed bytes",
-    share: 0.2,
     seeds: anyEdits,
     covers: "/dist/journal/",
     longest: 60,
     check: (input) => {
       // Nothing is guessed: refused, or as it was, without what was written last.
       const found = recordsOf(edited(journal, input));
-      expect(found).toEqual(recorded.slice(0, found.length));
+      const differs = found.findIndex((record, number) => record !== recorded[number]);
+      if (differs >= 0) throw new Error(`record ${differs} is another than was written`);
     },
   },
 ];
