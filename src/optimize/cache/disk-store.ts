@@ -85,6 +85,8 @@ export class DiskStore implements CacheStore {
     const place = this.#places.get(key);
     if (place === undefined) return undefined;
     const record = this.#read(place, key);
+    // What cannot be read for want of memory or descriptors is there again later.
+    if (record === "unreadable") return undefined;
     if (record === undefined) this.#places.delete(key);
     return record;
   }
@@ -168,7 +170,7 @@ export class DiskStore implements CacheStore {
     this.#places.clear();
   }
 
-  #read(place: Place, key: string): CacheRecord | undefined {
+  #read(place: Place, key: string): CacheRecord | "unreadable" | undefined {
     try {
       const frame = place.pack.read(place.offset, place.length, key);
       if (frame === undefined) return this.#corrupt(`a record in ${place.pack.path}`);
@@ -181,7 +183,7 @@ export class DiskStore implements CacheStore {
       return this.#corrupt("the file of a large value");
     } catch (error) {
       this.#options.trouble.report(this.tier, "read", (error as Error).message);
-      return undefined;
+      return "unreadable";
     }
   }
 

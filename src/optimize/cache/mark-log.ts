@@ -7,6 +7,7 @@
  */
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { isPassingFault } from "../../host/passing-fault.js";
 import type { CacheTrouble, InvalidationMark } from "../../port/cache-store.js";
 import type { CacheClock } from "./cache-clock.js";
 import type { Invalidations } from "./invalidations.js";
@@ -24,7 +25,6 @@ export interface MarkLogOptions {
 /** Files of processes that have ended are merged when there are more. */
 const manyFiles = 8;
 /** Failures of a process that has too much open, which say nothing about the file. */
-const passing = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 const mostTries = 3;
 
 export class MarkLog {
@@ -123,7 +123,7 @@ export class MarkLog {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "ENOENT") return false;
-      if (passing.has(code ?? "")) throw error;
+      if (isPassingFault(error)) throw error;
       this.#refuse(name, "read", (error as Error).message);
       return true;
     }

@@ -35,13 +35,14 @@ export class ValueFiles {
     return digest;
   }
 
-  /** The value, or `undefined` where the file is gone or is not what it was. */
+  /** The value; `undefined` where the file is gone. Throws where it is there and cannot be read now. */
   read(digest: Buffer): Buffer | "damaged" | undefined {
     let bytes: Buffer;
     try {
       bytes = readFileSync(this.#pathOf(digest));
-    } catch {
-      return undefined;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
     }
     return digestOf(bytes).equals(digest) ? bytes : "damaged";
   }

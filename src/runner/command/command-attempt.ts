@@ -7,6 +7,7 @@
  */
 import { existsSync } from "node:fs";
 import { type ContainedProcess, type ProcessExit, spawnContained } from "../../host/contained-process.js";
+import { isPassingFault } from "../../host/passing-fault.js";
 import { findProgram } from "../../host/program-path.js";
 import { asError, OrchestratorError } from "../../model/error.js";
 import type { CommandWork } from "../../model/work.js";
@@ -72,7 +73,8 @@ export class CommandAttempt implements AttemptControl {
       this.#killGraceMs = options.killGraceMs;
       this.#process = this.#spawn(options);
     } catch (thrown) {
-      this.#listener.failed({ error: asError(thrown), reason: { kind: "error" }, retryable: false });
+      const isFinal = isPassingFault(thrown) ? {} : { retryable: false };
+      this.#listener.failed({ error: asError(thrown), reason: { kind: "error" }, ...isFinal });
       return;
     }
     this.#listener.started(this.#workerId);

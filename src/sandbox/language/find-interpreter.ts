@@ -6,6 +6,8 @@ import { execFile } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readSync, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { isPassingFault } from "../../host/passing-fault.js";
+import { OrchestratorError } from "../../model/error.js";
 
 const run = promisify(execFile);
 
@@ -34,13 +36,18 @@ export function realBinary(path: string): string | undefined {
   }
 }
 
-/** Standard output of a trusted program with an empty environment; `undefined` where it fails. */
+/**
+ * Standard output of a trusted program with an empty environment; `undefined` where it fails.
+ *
+ * @throws OrchestratorError `SANDBOX_FAILURE` where no program can be started for now: that says nothing of this one.
+ */
 export async function ask(path: string, args: readonly string[]): Promise<string | undefined> {
   try {
     const { stdout } = await run(path, args, { env: { LC_ALL: "C" }, timeout: 10_000 });
     return stdout;
-  } catch {
-    return undefined;
+  } catch (cause) {
+    if (!isPassingFault(cause)) return undefined;
+    throw new OrchestratorError("SANDBOX_FAILURE", `failed to start ${path}: ${(cause as Error).message}`, { cause });
   }
 }
 

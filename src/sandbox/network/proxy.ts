@@ -75,7 +75,12 @@ export class EgressProxy {
     this.#limits = { ...defaultEgressLimits, ...limits };
     setMaxListeners(0, this.#closing.signal);
     this.#meter = new Meter(this.#limits.bytes, () => this.#onTooManyBytes());
-    this.#server = createServer({ maxHeaderSize: 32_768, headersTimeout: this.#limits.idleMs, requestTimeout: 0 });
+    this.#server = createServer({
+      maxHeaderSize: 32_768,
+      headersTimeout: this.#limits.idleMs,
+      connectionsCheckingInterval: Math.min(30_000, Math.ceil(this.#limits.idleMs / 2)),
+      requestTimeout: 0,
+    });
     this.#server.on("connection", (client: Socket) => this.#onConnection(client));
     this.#server.on(
       "connect",

@@ -43,10 +43,14 @@ def serve(listener, path):
     def accept():
         try: client, _ = listener.accept()
         except OSError: return time.sleep(0.02)  # Out of descriptors: whoever waits, waits.
-        upstream = socket.socket(socket.AF_UNIX)
-        try: upstream.connect(path)
+        upstream = None
+        try:
+            upstream = socket.socket(socket.AF_UNIX)
+            upstream.connect(path)
         except OSError:
-            client.close(); upstream.close(); return
+            client.close()
+            if upstream is not None: upstream.close()
+            return
         left, right = End(client), End(upstream)
         left.other, right.other = right, left
         for end in (left, right):

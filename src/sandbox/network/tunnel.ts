@@ -24,6 +24,7 @@ export async function readHello(
   timeoutMs: number,
 ): Promise<Buffer> {
   let bytes = head;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     const hello = readClientHello(bytes);
     if (hello.state === "complete") {
@@ -38,7 +39,7 @@ export async function readHello(
       );
     if (bytes.length > longestHelloBytes)
       throw new Denied(target, "unreadable-name", `the TLS hello to ${target.name} is too long`);
-    bytes = Buffer.concat([bytes, await nextChunk(client, timeoutMs)]);
+    bytes = Buffer.concat([bytes, await nextChunk(client, deadline)]);
   }
 }
 
@@ -57,7 +58,7 @@ function checkName(hello: { serverName?: string; encrypted: boolean }, target: A
     throw new Denied(target, "name-mismatch", `a tunnel to ${target.name} was asked for and TLS names "${serverName}"`);
 }
 
-function nextChunk(client: Duplex, timeoutMs: number): Promise<Buffer> {
+function nextChunk(client: Duplex, deadline: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     if (client.destroyed) {
       reject(new Error("the client went away before it spoke TLS"));
@@ -72,7 +73,8 @@ function nextChunk(client: Duplex, timeoutMs: number): Promise<Buffer> {
     const onData = (chunk: Buffer) => settle(() => resolve(chunk));
     const onEnd = () => settle(() => reject(new Error("the client went away before it spoke TLS")));
     const onTimeout = () => settle(() => reject(new Error("the client did not speak TLS in time")));
-    const timer = setTimeout(onTimeout, timeoutMs);
+    // Of the whole hello: a byte now and then does not put it off.
+    const timer = setTimeout(onTimeout, Math.max(0, deadline - performance.now()));
     client.on("data", onData).on("end", onEnd).on("close", onEnd).on("error", onEnd);
     client.resume();
   });

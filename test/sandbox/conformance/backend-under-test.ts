@@ -5,6 +5,7 @@
  * A difference belongs here only if docs/sandboxes.md tells it to users: everything else is the same for all.
  */
 import type { ExecuteCodeOptions, SandboxConfig, SandboxExecutionResult } from "#src/model/sandbox.js";
+import type { EgressLimits } from "#src/sandbox/network/proxy.js";
 import { SandboxExecutor } from "#src/sandbox/sandbox-executor.js";
 import { SandboxManager, type SandboxManagerOptions } from "#src/sandbox/sandbox-manager.js";
 import type { HostileProgram } from "../../attack/programs.js";
@@ -35,6 +36,7 @@ export interface BackendUnderTest {
     domains: readonly string[],
     code: string,
     options: ExecuteCodeOptions,
+    limits?: Partial<EgressLimits>,
   ) => Promise<{ readonly result: SandboxExecutionResult; readonly denied: readonly (readonly [string, string])[] }>;
   /** Whether what relays connections to the proxy is no process that the code could end. */
   readonly relayIsOutOfReach?: boolean;

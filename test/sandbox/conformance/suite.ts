@@ -11,7 +11,7 @@
  *     describeAttacks(dockerUnderTest);
  *
  * Chapters: `languages.ts` (results, values, files, artifacts, streaming), `limits.ts` (limits and verdicts), `sessions.ts`,
- * `packages.ts`, `network.ts`, `cancellation.ts`, `isolation.ts` (runs share nothing; crowds), `supervisors.ts` (sweeping
+ * `packages.ts`, `network.ts`, `hostile-clients.ts`, `cancellation.ts`, `isolation.ts` (runs share nothing; crowds), `supervisors.ts` (sweeping
  * after a killed supervisor), and the hostile programs of `../../attack/catalogue.ts`. Cold and warm starts are the same
  * contract: chapters that can tell them apart run for both.
  *
@@ -21,6 +21,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import type { BackendUnderTest } from "./backend-under-test.js";
 import { describeCancellation } from "./cancellation.js";
+import { describeHostileClients } from "./hostile-clients.js";
 import { describeIsolation } from "./isolation.js";
 import { describeLanguages } from "./languages.js";
 import { describeLimits } from "./limits.js";
@@ -36,6 +37,7 @@ export const chapters = {
   sessions: describeSessions,
   packages: describePackages,
   network: describeNetwork,
+  "hostile clients": describeHostileClients,
   "cancellation, cold": (backend) => describeCancellation(backend, false),
   "cancellation, warm": (backend) => describeCancellation(backend, true),
   "isolation, cold": (backend) => describeIsolation(backend, false),

@@ -35,9 +35,9 @@ export const dockerUnderTest: BackendUnderTest = {
     filesystem: /^container$/,
   },
   sharesOneDisk: false,
-  runOnNetwork: async (internet, domains, code, options) => {
+  runOnNetwork: async (internet, domains, code, options, limits) => {
     const daemon = await Daemon.open(daemonHost, resolveWarmOptions(new Checker()));
-    const attachment = await internet.attach(domains);
+    const attachment = await internet.attach(domains, limits);
     const resolved = resolveSandboxConfig({ ...config, allowedDomains: ["allowed.test"], timeLimit: 30 });
     const request = resolveCodeRequest(code, options);
     const recipe = await makeDockerRecipe(daemon, await daemon.info(), resolved, request.language, [attachment]);

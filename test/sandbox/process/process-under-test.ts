@@ -27,9 +27,9 @@ export const processUnderTest: BackendUnderTest = {
     ...(isRoot ? { memoryLimit: /^cgroup-v[12]$/ } : {}),
   },
   sharesOneDisk: true,
-  runOnNetwork: async (internet, domains, code, options) => {
+  runOnNetwork: async (internet, domains, code, options, limits) => {
     const launcher = new ColdLauncher();
-    const attachment = await internet.attach(domains);
+    const attachment = await internet.attach(domains, limits);
     const config = resolveSandboxConfig({ allowedDomains: ["allowed.test"], timeLimit: 30 });
     const request = resolveCodeRequest(code, options);
     const recipe = makeRecipe(config, request.language, await requireInterpreter(request.language), [attachment], []);

@@ -30,8 +30,8 @@ export const vmUnderTest: BackendUnderTest = {
     filesystem: /^virtual-machine$/,
   },
   sharesOneDisk: true,
-  runOnNetwork: async (internet, domains, code, options) => {
-    const attachment = await internet.attach(domains, emulatedEgress);
+  runOnNetwork: async (internet, domains, code, options, limits) => {
+    const attachment = await internet.attach(domains, { ...emulatedEgress, ...limits });
     const config = resolveSandboxConfig({ allowedDomains: ["allowed.test"], timeLimit: 120 });
     const request = resolveCodeRequest(code, options);
     const { language } = request;

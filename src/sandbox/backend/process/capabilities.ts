@@ -1,9 +1,10 @@
 /**
  * What the process backend can hold on this host, by attempts: a sandbox is started and tries to break each wall; what
- * it could do is told by what it printed. A file's existence proves nothing. Done once for each process.
+ * it could do is told by what it printed. A file's existence proves nothing. Done until it has succeeded once in this process.
  */
 import { accessSync, constants } from "node:fs";
 import { detectCgroups } from "../../../host/cgroup/index.js";
+import { isPassingFault, remedyOfPassingFault } from "../../../host/passing-fault.js";
 import type { LimitName } from "../../../model/sandbox.js";
 import type { BackendCapabilities, LanguageCapability, LimitCapability } from "../../backend.js";
 import { resolveSandboxConfig } from "../../config.js";
@@ -17,7 +18,11 @@ import { hiddenPackageFolders, interpreterOf, makeRecipe, requireInterpreter } f
 let cached: Promise<BackendCapabilities> | undefined;
 
 export function processCapabilities(): Promise<BackendCapabilities> {
-  cached ??= probe();
+  cached ??= probe().then((found) => {
+    // What stands in the way may pass.
+    if (!found.available) cached = undefined;
+    return found;
+  });
   return cached;
 }
 
@@ -62,7 +67,8 @@ function canExecute(path: string): boolean {
 const plainShape = { shareNetwork: false, companions: [] };
 
 async function languageCapability(language: string): Promise<LanguageCapability> {
-  const interpreter = await interpreterOf(languageNamed(language));
+  const failed = (error: Error) => ({ missing: error.message, remedy: remedyOfPassingFault });
+  const interpreter = await interpreterOf(languageNamed(language)).catch(failed);
   return "missing" in interpreter ? { language, ...interpreter } : { language, version: interpreter.version };
 }
 
@@ -113,7 +119,7 @@ async function attemptViolations(): Promise<{ reason: string; remedy: string } |
     const found = result.stdout.trim();
     return found === "" ? undefined : { reason: `a probe broke out: ${found.replaceAll("\n", "; ")}`, remedy };
   } catch (error) {
-    return { reason: (error as Error).message, remedy };
+    return { reason: (error as Error).message, remedy: isPassingFault(error) ? remedyOfPassingFault : remedy };
   } finally {
     listener.close();
     await launcher.close();

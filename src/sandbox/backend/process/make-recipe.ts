@@ -17,6 +17,7 @@ export function interpreterOf(language: Language): ReturnType<Language["findInte
   if (known !== undefined) return known;
   const found = language.findInterpreter();
   interpreters.set(language, found);
+  found.catch(() => interpreters.delete(language));
   return found;
 }
 
