@@ -60,6 +60,17 @@ export type ForEachInputMap = {
   readonly items: readonly unknown[] | TaskHandle<readonly unknown[]>;
 };
 
+/**
+ * Work that takes these inputs. In their place there may be work, and options behind it: no such call comes here, but what the
+ * compiler says of one whose options are wrong does, because it tells of the last overload alone.
+ */
+export type WorkAfter<In, Output, Use extends ResourceSources> =
+  In extends Work<never, unknown>
+    ? GraphTaskOptions<Use>
+    : In extends InputMap
+      ? Work<Shown<InputValues<In> & ResourceValues<NoInfer<Use>>>, Output>
+      : never;
+
 type ItemOf<In extends ForEachInputMap> = InputValues<In>["items"] extends readonly (infer Item)[] ? Item : never;
 type ForEachInputs<In extends ForEachInputMap> = Omit<InputValues<In>, "items"> & {
   readonly item: ItemOf<In>;
@@ -116,10 +127,10 @@ export class TaskGraph {
     options?: GraphTaskOptions<Use>,
   ): TaskHandle<Awaited<Output>>;
   /** Adds a task whose inputs are outputs of other tasks and constants. */
-  task<const In extends InputMap, Output, Use extends ResourceSources = Record<never, never>>(
+  task<const In extends InputMap | Work<never, unknown>, Output, Use extends ResourceSources = Record<never, never>>(
     id: string,
     inputs: In,
-    work: Work<Shown<InputValues<In> & ResourceValues<NoInfer<Use>>>, Output>,
+    work: WorkAfter<In, Output, Use>,
     options?: GraphTaskOptions<Use>,
   ): TaskHandle<Awaited<Output>>;
   task(id: string, ...rest: readonly unknown[]): TaskHandle {

@@ -110,6 +110,28 @@ describe.runIf(present("chromium"))("the page", { timeout: browserTestMs }, () =
     await page.getByText("{ rows: 3201 }").waitFor();
   });
 
+  test("says what the colours of the timeline mean, those of attempts that were tried again among them", async () => {
+    const { page } = await show([
+      {
+        id: "flaky",
+        retries: { attempts: 2, delay: "5ms" },
+        run: (_inputs, { attempt }) => (attempt === 1 ? Promise.reject(new Error("once")) : attempt),
+      },
+      { id: "well", run: () => 1 },
+    ]);
+    await page.getByText("Ended: succeeded").waitFor();
+    await page.keyboard.press("2");
+    const key = page.getByRole("list", { name: "Colours of the bars" });
+    await key.getByText("failed, tried again").waitFor();
+    const colours = await key
+      .getByRole("listitem")
+      .evaluateAll((items) =>
+        items.map((item) => [item.textContent, getComputedStyle(item.querySelector(".swatch")!).backgroundColor]),
+      );
+    expect(colours.map(([words]) => words?.replace(/^\W+/u, ""))).toEqual(["failed, tried again", "succeeded"]);
+    expect(new Set(colours.map(([, colour]) => colour)).size).toBe(2);
+  });
+
   test("filters, sorts and walks the table by the keyboard", async () => {
     const tasks = Array.from({ length: 300 }, (_, place) => ({
       id: `part:${place}`,

@@ -6,7 +6,7 @@ import { type JournalledRun, readJournal } from "../../journal/read-journal.js";
 import { type ExitCode, exitCode, UsageError } from "../exit-code.js";
 import { findRun } from "../find-run.js";
 import { defaultJournal } from "../journal-flags.js";
-import { boundWords, reportHtml } from "../render/report-html.js";
+import { boundWords, pieceWords, reportHtml } from "../render/report-html.js";
 import { harmless, makeStyle, type Style } from "../render/style.js";
 import { seconds } from "../render/task-lines.js";
 
@@ -64,7 +64,7 @@ function describe(analysis: RunAnalysis, run: JournalledRun, style: Style): stri
     ...shortened(
       chain.map(
         ({ taskId, bound, start, seconds: took }) =>
-          `  ${ms(start).padStart(9)}  ${ms(took).padStart(9)}  ${harmless(taskId)}: ${boundWords(bound)}`,
+          `  ${ms(start).padStart(9)}  ${ms(took).padStart(9)}  ${harmless(taskId)}: ${pieceWords(bound)}`,
       ),
     ),
     "",

@@ -1,10 +1,11 @@
 /** The timeline: who ran what, when. Drawn on a canvas, because a run of 100,000 tasks has as many bars. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { stateWords, taskStates } from "../protocol.ts";
+import { stateCode, stateMarks, taskStates } from "../protocol.ts";
 import { count, duration } from "./format.ts";
 import type { RunView } from "./run-view.ts";
 import { openTask, revision, showTask } from "./store.ts";
 import { colour, theme } from "./theme.ts";
+import { barWords, TimelineKey } from "./timeline-key.tsx";
 import { type Lanes, laneOut } from "./timeline-lanes.ts";
 
 const laneHeight = 20;
@@ -77,6 +78,7 @@ export function TimelineView({ shown }: { readonly shown: RunView }) {
     <div class="timeline-view">
       <div class="filters">
         <span class="muted">Each bar is an attempt. Ctrl and the wheel zoom; click opens the task.</span>
+        <TimelineKey bars={lanes.bars} />
         <span class="spring" />
         <div class="zoom-line" role="group" aria-label="Zoom">
           <button
@@ -133,8 +135,7 @@ export function TimelineView({ shown }: { readonly shown: RunView }) {
 function wordsOf(shown: RunView, { bars }: Lanes, bar: number): string {
   const task = bars.task[bar]!;
   const end = bars.end[bar]! < 0 ? shown.now() : bars.end[bar]!;
-  const state = stateWords[taskStates[bars.state[bar]!]!];
-  return `${shown.taskId(task)}\n${state === "retrying" ? "failed, tried again" : state}, ${duration(end - bars.start[bar]!)}`;
+  return `${shown.taskId(task)}\n${barWords(taskStates[bars.state[bar]!]!)}, ${duration(end - bars.start[bar]!)}`;
 }
 
 function findBar(
@@ -237,7 +238,9 @@ function drawBars(context: CanvasRenderingContext2D, { shown, lanes, span, width
     context.fillStyle = paints[state]!;
     context.fillRect(left, y, length, laneHeight - 6);
     if (bars.task[bar] === openTask.value) outline(context, left, y, length);
-    if (length > 40) label(context, shown.taskId(bars.task[bar]!), left, y, length);
+    // By more than its colour, for who does not tell colours apart.
+    const mark = state === stateCode.retrying ? `${stateMarks.retrying} ` : "";
+    if (length > 40) label(context, mark + shown.taskId(bars.task[bar]!), left, y, length);
   }
 }
 

@@ -24,7 +24,6 @@ export interface MarkLogOptions {
 
 /** Files of processes that have ended are merged when there are more. */
 const manyFiles = 8;
-/** Failures of a process that has too much open, which say nothing about the file. */
 const mostTries = 3;
 
 export class MarkLog {

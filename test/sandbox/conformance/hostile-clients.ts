@@ -227,7 +227,7 @@ def loris(name, client, data): ended[name] = drip(client, data, 0.1)
 inside, status = tunnel("allowed.test:${https}")
 threads = [threading.Thread(target=loris, args=args) for args in (
   ("headers", connect(), b"GET http://allowed.test:${http}/ HTTP/1.1\\r\\nX: " + b"y" * 2000),
-  ("hello", inside, b"\\x16\\3\\1\\x3f\\xff\\1\\0\\x3f\\xfb" + b"\\0" * 2000))]
+  ("hello", inside, b"\\x16\\3\\1\\x3f\\xff\\1\\0\\x3f\\xfb\\3\\3" + b"r" * 32 + b"\\0\\x3f\\0" + b"\\0" * 2000))]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(status.split()[1], ended["headers"], ended["hello"])`,
@@ -271,7 +271,7 @@ for _ in range(100):
   time.sleep(0.1)
 print(said)`);
       expect(lines).toEqual(["True", "HTTP/1.1 200 OK"]);
-      if (backend.relayIsOutOfReach !== true) expect(reasons).toEqual(["limit"]);
+      if (backend.relayIsOutOfReach !== true) expect(reasons).toContain("limit");
       await internet.close();
       await expect.poll(() => readdirSync("/proc/self/fd").length).toBeLessThanOrEqual(before);
       internet = await startInternet();

@@ -13,7 +13,11 @@ const isHere = present(
   ...(["linux", "qemu", "e2fsprogs", "bubblewrap", "util-linux", "python", "numpy", "pandas", "matplotlib"] as const),
 );
 const names = (Object.keys(chapters) as (keyof typeof chapters)[]).filter(
-  (name) => process.env.ORCHESTRATOR_VM_FULL === "1" || name === "languages, warm" || name === "network" || name === "hostile clients",
+  (name) =>
+    process.env.ORCHESTRATOR_VM_FULL === "1" ||
+    name === "languages, warm" ||
+    name === "network" ||
+    name === "hostile clients",
 );
 
 // A first run of a view of packages boots a guest, which is emulated.

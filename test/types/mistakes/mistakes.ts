@@ -24,3 +24,4 @@ export const moduleOfAnotherType = graph.task("j", { rows }, worker<typeof total
 export const itemsOfNoList = graph.forEach("k", { items: name }, ({ item }) => item);
 export const loopWithoutEnd = graph.loop("l", {}, () => 1, { maxIterations: 3 });
 export const taskForTasks = executor.executeTasks({ id: "m", run: () => 1 });
+export const textForRetries = graph.task("n", () => 1, { retries: "3" });
