@@ -227,7 +227,7 @@ def loris(name, client, data): ended[name] = drip(client, data, 0.1)
 inside, status = tunnel("allowed.test:${https}")
 threads = [threading.Thread(target=loris, args=args) for args in (
   ("headers", connect(), b"GET http://allowed.test:${http}/ HTTP/1.1\\r\\nX: " + b"y" * 2000),
-  ("hello", inside, b"\\x16\\3\\1\\x3f\\xff\\1\\0\\x3f\\xfb\\3\\3" + b"r" * 32 + b"\\0\\x3f\\0" + b"\\0" * 2000))]
+  ("hello", inside, b"\\x16\\3\\1\\x2f\\xff\\1\\0\\x2f\\xfb\\3\\3" + b"r" * 32 + b"\\0\\x2f\\0" + b"\\0" * 2000))]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(status.split()[1], ended["headers"], ended["hello"])`,
