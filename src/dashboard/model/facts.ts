@@ -3,11 +3,12 @@ import { assertNever } from "../../model/assert-never.js";
 import type { AttemptEndedEvent } from "../../model/event.js";
 import type { FailureReason } from "../../model/result.js";
 import { formatBytes, formatDurationMs } from "../../model/units.js";
+import { duration } from "../duration.js";
 import { cut, firstLine } from "./text.js";
 
 export function attemptFacts({ resourceUsage, facts, reason }: AttemptEndedEvent): (readonly [string, string])[] {
   const told: [string, string][] = [];
-  if (resourceUsage?.cpuSeconds !== undefined) told.push(["CPU", formatDurationMs(resourceUsage.cpuSeconds * 1000)]);
+  if (resourceUsage?.cpuSeconds !== undefined) told.push(["CPU", duration(resourceUsage.cpuSeconds * 1000)]);
   if (resourceUsage?.peakBytes !== undefined) told.push(["peak memory", formatBytes(resourceUsage.peakBytes)]);
   if (facts?.cache !== undefined) told.push(["cache", facts.cache]);
   if (facts?.batch !== undefined) told.push(["batch", `${facts.batch.size} of at most ${facts.batch.limit}`]);

@@ -1,5 +1,6 @@
 /** What a watcher wants to know in two seconds: what runs, what is stuck, what failed and why, and what holds it back. */
-import { formatBytes, formatDurationMs } from "../../model/units.js";
+import { formatBytes } from "../../model/units.js";
+import { duration } from "../duration.js";
 import { type FailureGroup, type Glance, type Holding, stateCode } from "../protocol.js";
 import type { RunModel } from "./run-model.js";
 import { cut } from "./text.js";
@@ -50,7 +51,7 @@ function slowness(model: RunModel, task: number, at: number): string | undefined
   const kind = model.durations.get(model.tasks.kind[task]!);
   if (kind === undefined || kind.count < 3 || seconds < slowSeconds) return undefined;
   if (seconds < slowFactor * kind.longest) return undefined;
-  return `the longest of ${kind.count} others took ${formatDurationMs(Math.round(kind.longest * 1000))}`;
+  return `the longest of ${kind.count} others took ${duration(kind.longest * 1000)}`;
 }
 
 function failureGroups({ failures, notes }: RunModel): FailureGroup[] {
@@ -118,7 +119,7 @@ function nextRetry(model: RunModel, at: number): Holding | undefined {
 
 function waitingForTasks(model: RunModel, waiting: number, at: number): Holding {
   const { task, behind, whole } = mostBehind(model);
-  const since = formatDurationMs(Math.round((at - model.tasks.startedAt[task]!) / 1000) * 1000);
+  const since = duration(Math.round((at - model.tasks.startedAt[task]!) / 1000) * 1000);
   const runs = `${idOf(model, task)}, which has been running for ${since}`;
   const sentence =
     behind === 0
@@ -163,7 +164,7 @@ function longest({ running, tasks }: RunModel, most: number): number[] {
 function ended(model: RunModel): Holding {
   const failed = model.countOf("failed") + model.countOf("timed-out");
   const skipped = model.countOf("skipped");
-  const took = formatDurationMs(Math.round(model.endedAt! - model.startedAt));
+  const took = duration(model.endedAt! - model.startedAt);
   if (model.state === "succeeded") return { kind: "ended", sentence: `All done in ${took}.`, tasks: [] };
   const [first] = failureGroups(model);
   const why = first === undefined ? "" : ` First among them: ${idOf(model, first.tasks[0]!)}: ${first.message}`;
