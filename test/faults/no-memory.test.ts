@@ -31,7 +31,7 @@ interface Ended {
 async function start(scenario: string, before: readonly string[] = [], filter?: Buffer): Promise<Ended> {
   const [file, ...args] = [...before, process.execPath, program, scenario, folder];
   const child: ChildProcess = spawn(file!, args, { stdio: ["ignore", "pipe", "pipe", "pipe"] });
-  (child.stdio[3] as NodeJS.WritableStream).end(filter);
+  (child.stdio[3] as NodeJS.WritableStream).end(filter ?? Buffer.alloc(0));
   const [stdout, stderr, [code, signal]] = await Promise.all([
     text(child.stdout!),
     text(child.stderr!),
