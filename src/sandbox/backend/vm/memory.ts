@@ -9,8 +9,3 @@ export function guestMemoryMebibytes(limitBytes: number): number {
   const needed = Math.ceil(limitBytes / 2 ** 20) + guestMebibytes;
   return Math.max(smallestMebibytes, 2 ** Math.ceil(Math.log2(needed)));
 }
-
-/** What a guest may have of the host's memory whatever its kernel thinks of the limit. */
-export function mostMemory(limitBytes: number): { readonly mostMebibytes: number } {
-  return { mostMebibytes: Math.ceil(limitBytes / 2 ** 20) + guestMebibytes };
-}

@@ -39,8 +39,6 @@ export interface MachineOptions {
   readonly files: MachineFiles;
   readonly accelerator: Accelerator;
   readonly memoryMebibytes: number;
-  /** What the guest may take of the host's memory; all that it has by default. */
-  readonly mostMebibytes?: number;
 }
 
 /** Where the files of a machine are in its own sandbox. */
@@ -55,14 +53,13 @@ const inside = {
 /**
  * The channel's descriptor comes last. A state is read from a descriptor, because QEMU opens no file for it.
  *
- * QEMU asks for huge pages, and a guest of which a few pages in each two mebibytes are used would take all of its memory from
- * the host, and more than its cgroup allows. So they are switched off for it (`prctl(PR_SET_THP_DISABLE)`), which Perl can do.
+ * QEMU asks for huge pages, and is to have them: where a state is restored page by page, most of the time goes to their faults.
+ * So its cgroup allows for all of the guest's memory, of which two mebibytes at a time may be taken.
  */
 const startScript = `
 channel=@{!#}
 set -- "@{@:1:$#-1}" -chardev "socket,id=line,fd=$channel"
 if [ -e ${inside.state} ]; then exec 9<${inside.state}; set -- "$@" -incoming fd:9; fi
-if [ -x /usr/bin/perl ]; then exec /usr/bin/perl -e 'syscall(157, 41, 1, 0, 0, 0); exec @ARGV; die "$!"' ${qemuPath} "$@"; fi
 exec ${qemuPath} "$@"
 `.replaceAll("@{", "${");
 
@@ -123,7 +120,7 @@ export class Machine {
 
   static async start(options: MachineOptions): Promise<Machine> {
     const { files, accelerator, memoryMebibytes } = options;
-    const config = machineConfig(options.mostMebibytes ?? memoryMebibytes);
+    const config = machineConfig(memoryMebibytes);
     const readOnly = (source: string, target: string): Mount => ({ type: "read-only", source, target });
     const mounts: Mount[] = [
       readOnly("/usr/share/qemu", "/usr/share/qemu"),

@@ -1,5 +1,4 @@
 /** Starts sandboxes by restoring a snapshot of a guest that waits at its gate. */
-import { detectCgroups } from "../../../../host/cgroup/index.js";
 import { LineSandbox } from "../../../line/line-sandbox.js";
 import type { LaunchRecipe } from "../../../recipe.js";
 import type { LaunchedSandbox, Recipe, SandboxLauncher } from "../../../run/launched.js";
@@ -7,7 +6,7 @@ import type { Accelerator } from "../accelerator.js";
 import { describeVmEnforcement } from "../enforcement.js";
 import type { VmImage } from "../image/image-store.js";
 import { Machine } from "../machine/machine.js";
-import { guestMemoryMebibytes, mostMemory } from "../memory.js";
+import { guestMemoryMebibytes } from "../memory.js";
 import { makeGuestPlan } from "../plan.js";
 import { qemuVersion } from "../qemu-version.js";
 import { type SnapshotRecipe, type SnapshotStore, snapshotKey } from "../snapshot/snapshot-store.js";
@@ -79,16 +78,10 @@ export class VmLauncher implements SandboxLauncher<VmRecipe> {
   }
 
   async #restore({ snapshot, snapshotKey, launch }: VmRecipe): Promise<LaunchedSandbox> {
-    const { state, initrd, isLean } = await this.#store.snapshot(snapshotKey, snapshot);
+    const { state, initrd } = await this.#store.snapshot(snapshotKey, snapshot);
     const { image, accelerator, memoryMebibytes } = snapshot;
     const files = { disk: image.disk, kernel: image.kernel, initrd, state };
-    const machine = await Machine.start({
-      files,
-      accelerator,
-      memoryMebibytes,
-      // A limit that is no cgroup counts what is only set aside, and a state with empty pages fills all of the memory.
-      ...(isLean && detectCgroups().memory.usable ? mostMemory(launch.limits.memoryBytes) : {}),
-    });
+    const machine = await Machine.start({ files, accelerator, memoryMebibytes });
     const guest = new Guest(machine);
     const sandbox: LineSandbox = new LineSandbox({
       backend: "vm",

@@ -9,7 +9,6 @@ import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
   createWriteStream,
-  existsSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -43,15 +42,12 @@ export interface SnapshotRecipe {
 export interface Snapshot {
   readonly state: string;
   readonly initrd: string;
-  /** Whether a machine that is restored takes no more memory than its guest has used. */
-  readonly isLean: boolean;
 }
 
 /** Booting, importing and saving under emulation takes a minute at worst on a busy machine. */
 const makeDeadlineMs = 300_000;
 const keptMs = 14 * 86_400_000;
 const mostKept = 32;
-const leanMark = "lean";
 /**
  * How far behind the guest's clock is when it is saved. It is set right when it is restored, and to OpenSSL's generator
  * of random numbers so long a time is the reason to take fresh entropy before its next use.
@@ -103,18 +99,17 @@ export class SnapshotStore {
   async #findOrMake(key: string, recipe: SnapshotRecipe): Promise<Snapshot> {
     const folder = join(this.#folder, key);
     const files = { state: join(folder, "state"), initrd: join(folder, "initrd") };
-    const find = () => (touch(files.state) ? { ...files, isLean: existsSync(join(folder, leanMark)) } : undefined);
+    const find = () => (touch(files.state) ? files : undefined);
     return (
       find() ??
       (await withFileLock(`${folder}.lock`, find, async () => {
         const building = join(this.#folder, `.building-${ownIdentity()}-${++counter}`);
         mkdirSync(building, { mode: 0o755 });
         try {
-          const isLean = await makeSnapshot(building, recipe);
-          if (isLean) writeFileSync(join(building, leanMark), "");
+          await makeSnapshot(building, recipe);
           rmSync(folder, { recursive: true, force: true });
           renameSync(building, folder);
-          return { ...files, isLean };
+          return files;
         } finally {
           rmSync(building, { recursive: true, force: true });
         }
@@ -152,8 +147,7 @@ function touch(path: string): boolean {
   }
 }
 
-/** @returns whether the state is lean. */
-async function makeSnapshot(folder: string, recipe: SnapshotRecipe): Promise<boolean> {
+async function makeSnapshot(folder: string, recipe: SnapshotRecipe): Promise<void> {
   const { image, accelerator, memoryMebibytes } = recipe;
   const initrd = join(folder, "initrd");
   writeFileSync(initrd, makeInitrd(image), { mode: 0o644 });
@@ -166,7 +160,7 @@ async function makeSnapshot(folder: string, recipe: SnapshotRecipe): Promise<boo
     timer = setTimeout(() => machine?.breakOff(`it was not ready after ${makeDeadlineMs / 1000} s`), makeDeadlineMs);
     await orEnd(machine, "a guest could not be prepared", prepare(machine, recipe.plan));
     await orEnd(machine, "a snapshot could not be taken", saveState(machine));
-    return await receiver.received;
+    await receiver.received;
   } finally {
     clearTimeout(timer);
     await machine?.sandbox.dispose();
@@ -187,19 +181,18 @@ function prepare(machine: Machine, plan: GuestPlan): Promise<void> {
 }
 
 /** Takes what QEMU saves by a socket: QEMU itself may write no file. */
-async function receiveState(path: string): Promise<{ socket: string; received: Promise<boolean>; close(): void }> {
+async function receiveState(path: string): Promise<{ socket: string; received: Promise<void>; close(): void }> {
   // QEMU's own user must be able to walk here and connect, and nobody else may know the name: what comes is believed.
   const folder = join(supervisorFolder().path, `save-${++counter}`);
   mkdirSync(folder);
   chmodSync(folder, 0o711);
   const socket = join(folder, randomBytes(12).toString("hex"));
   const server = createServer();
-  const received = new Promise<boolean>((resolve, reject) => {
+  const received = new Promise<void>((resolve, reject) => {
     server.once("connection", (connection) => {
       server.close();
-      const lean = new LeanState();
-      const written = pipeline(connection, lean, createWriteStream(path, { mode: 0o644 }));
-      written.then(() => resolve(lean.isLean), reject);
+      const written = pipeline(connection, new LeanState(), createWriteStream(path, { mode: 0o644 }));
+      written.then(resolve, reject);
     });
   });
   received.catch(() => {});
