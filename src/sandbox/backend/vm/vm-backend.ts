@@ -26,7 +26,7 @@ import { findImage, type VmImage, vmFolder } from "./image/image-store.js";
 import { connected, makeVmRecipe, VmLauncher, type VmRecipe } from "./run/vm-launcher.js";
 import { SnapshotStore } from "./snapshot/snapshot-store.js";
 
-/** A waiting guest takes some 200 MB: one of each kind, and few in all. */
+/** A waiting guest takes some 300 MB: one of each kind, and few in all. */
 const mostSpares = 1;
 const mostSparesInAll = 3;
 
