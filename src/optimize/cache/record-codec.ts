@@ -52,13 +52,13 @@ export class StoredRecord implements CacheRecord {
   readonly #valueAt: number;
   readonly #end: number;
 
-  constructor(buffer: Buffer, start: number, taskEnd: number, tagsEnd: number, end: number) {
+  constructor(buffer: Buffer, start: number, taskEnd: number, tagsEnd: number, end: number, tags: readonly string[]) {
     const head = start + headLength;
     this.startedAt = buffer.readDoubleLE(start + 6);
     this.freshUntil = buffer.readDoubleLE(start + 14);
     this.usableUntil = buffer.readDoubleLE(start + 22);
     this.task = taskEnd === head ? "" : buffer.toString("utf8", head, taskEnd);
-    this.tags = tagsEnd === taskEnd ? noTags : (JSON.parse(buffer.toString("utf8", taskEnd, tagsEnd)) as string[]);
+    this.tags = tags;
     this.failure = buffer[start + 1] === 1;
     this.#buffer = buffer;
     this.#valueAt = tagsEnd;
@@ -75,10 +75,21 @@ export class StoredRecord implements CacheRecord {
   }
 }
 
-/** The record between two places of `buffer`; `undefined` for another version. */
+/** The record between two places of `buffer`; `undefined` for another version, and for what none has written. */
 export function decodeRecord(buffer: Buffer, start = 0, end: number = buffer.length): StoredRecord | undefined {
   if (buffer[start] !== recordVersion || end - start < headLength) return undefined;
   const taskEnd = start + headLength + (buffer[start + 2]! | (buffer[start + 3]! << 8));
   const tagsEnd = taskEnd + (buffer[start + 4]! | (buffer[start + 5]! << 8));
-  return tagsEnd > end ? undefined : new StoredRecord(buffer, start, taskEnd, tagsEnd, end);
+  if (tagsEnd > end) return undefined;
+  const tags = tagsEnd === taskEnd ? noTags : readTags(buffer.toString("utf8", taskEnd, tagsEnd));
+  return tags && new StoredRecord(buffer, start, taskEnd, tagsEnd, end, tags);
+}
+
+function readTags(text: string): readonly string[] | undefined {
+  try {
+    const tags: unknown = JSON.parse(text);
+    return Array.isArray(tags) && tags.every((tag) => typeof tag === "string") ? tags : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -101,3 +101,11 @@ test("records come back as themselves", () => {
     }),
   );
 });
+
+test.each(["[12345]", "1234567", '{"a":1}', "no json"])("a record whose tags are %s is none", (tags) => {
+  const given = { startedAt: 1, freshUntil: 2, usableUntil: 3, task: "task", tags: ["abc"], failure: false };
+  const bytes = encodeRecord({ ...given, bytes: Uint8Array.of(0) });
+  expect(decodeRecord(bytes)?.tags).toEqual(["abc"]);
+  bytes.write(tags, bytes.indexOf('["abc"]'));
+  expect(decodeRecord(bytes)).toBeUndefined();
+});
