@@ -109,6 +109,11 @@ export class Scheduler {
     return state === TaskState.running || (state === TaskState.aborting && !this.#empty.has(task));
   }
 
+  /** Whether no attempt runs or is being aborted. */
+  get idle(): boolean {
+    return this.admission.running === 0 && this.#empty.size === 0;
+  }
+
   /** Takes one event and appends what is to be done to `effects`. */
   handle(event: SchedulerEvent, effects: EffectList): void {
     this.#effects = effects;

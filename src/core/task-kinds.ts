@@ -81,7 +81,8 @@ export class KindNumbers {
   }
 }
 
-const tasksOfBlock = 1024;
+/** Tasks whose kinds are read together. */
+export const tasksOfBlock = 1024;
 const unknown = 0xffff;
 
 /** What is asked of a task. */
@@ -103,16 +104,11 @@ export class TaskKinds {
     this.#kinds = new Uint16Array(planCount).fill(unknown);
   }
 
-  /** Reads the kind of a task of the plan ahead. What is no task is left for whoever refuses it. */
-  read(number: number, task: Named): void {
-    if (typeof task?.id === "string") this.#kinds[number] = this.#look(task);
-  }
-
   /** `tasks` are all of the run. */
   of(number: number, tasks: readonly Named[]): number {
     // Numbers of tasks that are added may be given to others later.
     if (number >= this.#kinds.length) return this.#look(tasks[number]!);
-    if (this.#kinds[number] === unknown) this.#readBlock(number, tasks);
+    if (this.#kinds[number] === unknown) this.readBlock(number - (number % tasksOfBlock), tasks);
     return this.#kinds[number]!;
   }
 
@@ -120,9 +116,12 @@ export class TaskKinds {
     return name === undefined ? this.numbers.ofId(id) : this.numbers.ofName(name);
   }
 
-  #readBlock(number: number, tasks: readonly Named[]): void {
-    const first = number - (number % tasksOfBlock);
+  /** Reads the kinds of the plan's tasks from the one with the number `first` on. What is no task is left for whoever refuses it. */
+  readBlock(first: number, tasks: readonly Named[]): void {
     const end = Math.min(first + tasksOfBlock, this.#kinds.length);
-    for (let next = first; next < end; next++) this.#kinds[next] = this.#look(tasks[next]!);
+    for (let number = first; number < end; number++) {
+      const task = tasks[number]!;
+      if (typeof task?.id === "string") this.#kinds[number] = this.#look(task);
+    }
   }
 }

@@ -56,6 +56,7 @@ export class RunTallies {
   /** Tells a tally that comes late what runs already. */
   catchUp(tally: RunTally): void {
     const { scheduler, outcomes } = this.#parts;
+    if (scheduler.idle) return;
     const { state, startedAt, count } = scheduler.table;
     for (let task = 0; task < count; task++) {
       if (state[task] !== TaskState.running && state[task] !== TaskState.aborting) continue;
