@@ -42,9 +42,9 @@ export class Watcher {
 
   /** Waits until the page shows the end of the run. */
   async seen(lastSequence: number): Promise<Seen> {
-    await this.#page.waitForFunction(`document.documentElement.dataset.sequence === "${lastSequence}"`, undefined, {
-      timeout: 120_000,
-    });
+    // The page's own policy forbids to evaluate text in it, which waiting for a condition would do.
+    const end = this.#page.locator(`html[data-sequence="${lastSequence}"]`);
+    await end.waitFor({ state: "attached", timeout: 120_000 });
     const shown = await this.#page.evaluate<Seen["shown"]>("window.shown");
     const client = await this.#page.context().newCDPSession(this.#page);
     await client.send("HeapProfiler.collectGarbage");
