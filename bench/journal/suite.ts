@@ -133,7 +133,7 @@ async function measurePeers(folder: string, log: (line: string) => void): Promis
     peer: string,
     label: string,
     place: string,
-    goal: number,
+    goal: number | undefined,
     count = steps,
   ): Promise<void> => {
     const own: number[] = [];
@@ -162,7 +162,8 @@ async function measurePeers(folder: string, log: (line: string) => void): Promis
     try {
       const label = `DBOS ${versionOf("@dbos-inc/dbos-sdk")}, Postgres ${flush ? "flushes" : "does not flush"}`;
       const way = flush ? "power-loss" : "process-crash";
-      await compare("chain", way, "dbos", label, postgres.address, 5);
+      // Where each step waits for a flush of the disk, nobody can be much faster than the disk: told, and no goal.
+      await compare("chain", way, "dbos", label, postgres.address, flush ? undefined : 5);
       await compare("fan-in", way, "dbos", label, postgres.address, 5);
     } finally {
       await postgres.stop();
