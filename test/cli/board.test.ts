@@ -63,7 +63,7 @@ describe("at a moment of a run", () => {
       films  running, 1 failed  ━━━━━━━━━━━━━━╍╍╍─── 5 of 7  6.0s
       ✗ 1 failed  ▶ 1 running  · 1 waiting  – 2 skipped  ✓ 2 succeeded
       Held back by one task: The task that waits needs clean-south, which has been
-      running for 5s; slots are free.
+      running for 5.0s; slots are free.
       "
     `);
     expect(view(headLines({ ...(await runAt(60, forecast)), rows: 20, columns: 80 }))).toMatchInlineSnapshot(`
