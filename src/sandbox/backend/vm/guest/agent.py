@@ -151,6 +151,8 @@ class Agent:
                 self.prepare(json.loads(payload))
             elif kind == "G":
                 self.go(json.loads(payload))
+            elif kind == "T":
+                set_clock(payload)
             elif kind in ("I", "C"):
                 self.outputs[kind].push(payload)
             elif kind == "i":
@@ -169,7 +171,7 @@ class Agent:
 
     def prepare(self, plan):
         self.plan = plan
-        time.clock_settime_ns(time.CLOCK_REALTIME, int(plan["time"]))
+        set_clock(plan["time"])
         self.make_group()
         self.cgroup = os.open(GROUP, os.O_PATH | os.O_CLOEXEC)
         self.random = os.open("/dev/urandom", os.O_WRONLY | os.O_CLOEXEC)
@@ -255,7 +257,7 @@ class Agent:
 
     def go(self, order):
         add_entropy(self.random, bytes.fromhex(order["entropy"]))
-        time.clock_settime_ns(time.CLOCK_REALTIME, int(order["time"]))
+        set_clock(order["time"])
         write("memory.max", str(order["memoryBytes"]), self.cgroup)
         write("pids.max", str(order["processes"]), self.cgroup)
         if order["cpuQuotaMicros"] is not None:
@@ -331,6 +333,10 @@ class Agent:
             "processLimitHits": self.count("pids.events", "max"),
             "diskFull": files.is_full(self.scratch),
         }
+
+
+def set_clock(nanoseconds):
+    time.clock_settime_ns(time.CLOCK_REALTIME, int(nanoseconds))
 
 
 def add_entropy(descriptor, entropy):

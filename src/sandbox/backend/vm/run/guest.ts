@@ -101,7 +101,7 @@ export class Guest implements Partner {
     const machine = this.#machine;
     const { memoryBytes, processes, cpuQuotaMicros, openFiles, fileSizeBytes, diskBytes, inodes } = limits;
     const order = {
-      time: `${Date.now()}000000`,
+      time: nanosecondsNow(),
       entropy: randomBytes(64).toString("hex"),
       memoryBytes,
       processes,
@@ -124,7 +124,14 @@ export class Guest implements Partner {
     } finally {
       clearTimeout(timer);
     }
+    // By now the first time is as old as its restoring took, which is seconds on a busy machine.
+    machine.send("T", nanosecondsNow());
     this.#cpuBefore = machine.cpuSeconds ?? 0;
     machine.setCpuQuota(cpuQuotaMicros);
   }
+}
+
+/** Since the epoch, as text: more digits than a number holds. */
+function nanosecondsNow(): string {
+  return `${Date.now()}000000`;
 }
