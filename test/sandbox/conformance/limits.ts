@@ -28,9 +28,11 @@ export function describeLimits(backend: BackendUnderTest): void {
     test.runIf(holdsAll && backend.tellsUsage)("the quota of CPU is kept, and what was used is told", async () => {
       const half = executorOf(backend, { cpuQuota: 50_000, timeLimit: 20 * slowness, warm: false });
       const run = await half.executeCode(
-        "import time, os\nend = time.monotonic() + 2\nwhile time.monotonic() < end: pass\nresult = sum(os.times()[:2])",
+        "import time, os\nbefore = sum(os.times()[:2])\nend = time.monotonic() + 2\nwhile time.monotonic() < end: pass\nresult = sum(os.times()[:2]) - before",
       );
-      expect(run.value as number).toBeLessThan(1.3);
+      // A guest does not see the pauses of its machine: what it used is told by the host.
+      if (backend.name !== "vm") expect(run.value as number).toBeLessThan(1.3);
+      expect(run.resourceUsage.cpuSeconds).toBeLessThan(0.5 * run.executionTime + 0.5);
       expect(run.resourceUsage.cpuSeconds).toBeGreaterThanOrEqual(0.3);
       expect(run.resourceUsage.peakBytes).toBeGreaterThan(2 ** 20);
       await half.close();
