@@ -65,7 +65,7 @@ export function readJournal(folder: string): JournalledRun {
   return tellRun(folder, (read) => readFrames(folder, read), holderOf);
 }
 
-/** @internal Tells the run whose records `readAll` hands on. `folder` holds its large outputs. */
+/** Tells the run whose records `readAll` hands on. `folder` holds its large outputs. */
 export function tellRun(
   folder: string,
   readAll: (read: (reader: ByteReader) => void) => void,
