@@ -1,11 +1,12 @@
 /**
- * The line between the host and a guest's agent, a virtio-serial port.
+ * The line between the host and an agent: a virtio-serial port of a guest, or the standard streams of a container.
  *
  *     frame := length (4 bytes, big endian) kind (1 byte) payload
  *
- * The agent is ours, but code may have broken out into the guest's kernel and speak in its place. So the reader keeps
+ * The agent is ours, but code may have broken out of its wall and speak in its place. So the reader keeps
  * no more than one frame of bounded length, refuses a longer one at its header, before a byte of it is kept, and
- * whoever hears from it counts what comes in all. What each kind is: see `guest/agent.py`.
+ * whoever hears from it counts what comes in all. What each kind is: see `agent.py` of guests and
+ * `agent.pl` of containers.
  */
 
 /** Longest payload from a guest. */

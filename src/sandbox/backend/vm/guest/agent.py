@@ -8,7 +8,8 @@ A guest serves one sandbox and is never used again. The host boots it, has it pr
 without a job (`plan`), and takes a snapshot of the machine. Each run is a restored copy, which is told the time, given
 fresh entropy and its limits (`go`), and only then lets the driver through its gate.
 
-Frames from the host: P plan, G go, I input, i end of input, C channel, K kill, A ask for files, W way out.
+Frames from the host: P plan, G go, I input, i end of input, C channel, K kill, A ask for files, W way out,
+T time.
 To the host: P prepared, F failed, G gone through the gate, 1 2 output, e end of one of them, C channel, a taken bytes,
 U use, E exited, K all are dead, N an entry, T content of it, D all entries were told, W way out (see network.py).
 """
@@ -335,8 +336,8 @@ class Agent:
         }
 
 
-def set_clock(nanoseconds):
-    time.clock_settime_ns(time.CLOCK_REALTIME, int(nanoseconds))
+def set_clock(milliseconds):
+    time.clock_settime_ns(time.CLOCK_REALTIME, int(milliseconds) * 1_000_000)
 
 
 def add_entropy(descriptor, entropy):

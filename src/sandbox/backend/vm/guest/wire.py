@@ -1,4 +1,4 @@
-"""The line to the host: frames of a length, a kind and a payload; see sandbox/line/frames.ts for the kinds."""
+"""The line to the host: frames of a length, a kind and a payload; see agent.py for the kinds."""
 
 import errno
 import os

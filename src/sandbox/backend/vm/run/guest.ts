@@ -101,7 +101,7 @@ export class Guest implements Partner {
     const machine = this.#machine;
     const { memoryBytes, processes, cpuQuotaMicros, openFiles, fileSizeBytes, diskBytes, inodes } = limits;
     const order = {
-      time: nanosecondsNow(),
+      time: Date.now(),
       entropy: randomBytes(64).toString("hex"),
       memoryBytes,
       processes,
@@ -125,13 +125,8 @@ export class Guest implements Partner {
       clearTimeout(timer);
     }
     // By now the first time is as old as its restoring took, which is seconds on a busy machine.
-    machine.send("T", nanosecondsNow());
+    machine.send("T", String(Date.now()));
     this.#cpuBefore = machine.cpuSeconds ?? 0;
     machine.setCpuQuota(cpuQuotaMicros);
   }
-}
-
-/** Since the epoch, as text: more digits than a number holds. */
-function nanosecondsNow(): string {
-  return `${Date.now()}000000`;
 }

@@ -172,7 +172,7 @@ async function makeSnapshot(folder: string, recipe: SnapshotRecipe): Promise<voi
 function prepare(machine: Machine, plan: GuestPlan): Promise<void> {
   return new Promise((resolve, reject) => {
     machine.onFrame = ({ kind, payload }) => {
-      if (kind === "H") machine.send("P", JSON.stringify({ ...plan, time: `${Date.now() - behindMs}000000` }));
+      if (kind === "H") machine.send("P", JSON.stringify({ ...plan, time: Date.now() - behindMs }));
       else if (kind === "P") resolve();
       else if (kind === "F" || kind === "E")
         reject(new OrchestratorError("SANDBOX_FAILURE", `a guest could not be prepared: ${payload.toString("utf8")}`));
