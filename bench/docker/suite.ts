@@ -80,11 +80,12 @@ function present(ways: readonly Way[], times: ReadonlyMap<string, number[]>, fau
   const method =
     `dockerd from Debian with an image of this machine's packages; ${ROUNDS} interleaved rounds after one that is not counted, ` +
     `${PAUSE_MS / 1000} s between runs, so that a spare is there. Until the result is known and the container is removed.`;
-  const tables = [table];
-  if (faults.length > 0) {
-    const told = presentFaults(faults);
-    goals.push(told.goal);
-    tables.push(told.table);
-  }
-  return { order: 7, title: "Containers", method, goals, tables };
+  const told = presentFaults(faults);
+  return {
+    order: 7,
+    title: "Containers",
+    method,
+    goals: [...goals, ...told.goals],
+    tables: [table, ...told.tables],
+  };
 }

@@ -33,7 +33,12 @@ export async function measureFault(
   return { what, verdict, limitSeconds, seconds, healed: await isWell() };
 }
 
-export function presentFaults(faults: readonly Fault[]): { readonly table: Table; readonly goal: Goal } {
+/** Nothing where none was measured. */
+export function presentFaults(faults: readonly Fault[]): {
+  readonly tables: readonly Table[];
+  readonly goals: readonly Goal[];
+} {
+  if (faults.length === 0) return { tables: [], goals: [] };
   const table: Table = {
     title: "When what carries a run fails",
     head: ["", "verdict", "time limit", "verdict after, s", "next run well, nothing left"],
@@ -52,5 +57,5 @@ export function presentFaults(faults: readonly Fault[]): { readonly table: Table
     measured: `at the latest ${Math.abs(beyond).toFixed(1)} s ${beyond < 0 ? "before" : "after"} the limit; ${faults.filter(({ healed }) => healed).length} of ${faults.length} healed`,
     met: beyond <= graceSeconds && faults.every(({ healed }) => healed),
   };
-  return { table, goal };
+  return { tables: [table], goals: [goal] };
 }

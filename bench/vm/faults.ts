@@ -1,11 +1,11 @@
 /** Guests and machines that fail under a run. A guest that is hostile boots here, where others are restored. */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { softwareEmulation } from "#src/sandbox/backend/vm/accelerator.js";
-import { cpioFile, cpioFolder, cpioProgram, makeCpio } from "#src/sandbox/backend/vm/image/cpio.js";
 import type { VmImage } from "#src/sandbox/backend/vm/image/image-store.js";
 import { Machine } from "#src/sandbox/backend/vm/machine/machine.js";
 import { Guest } from "#src/sandbox/backend/vm/run/guest.js";
+import { makeInitrd } from "#src/sandbox/backend/vm/snapshot/initrd.js";
 import { resolveSandboxConfig } from "#src/sandbox/config.js";
 import { LineSandbox } from "#src/sandbox/line/line-sandbox.js";
 import { resolveCodeRequest } from "#src/sandbox/request.js";
@@ -68,20 +68,8 @@ export async function machineFaults(image: VmImage, log: (line: string) => void)
 }
 
 function initrdOf(image: VmImage, folder: string, deed: string): string {
-  const read = (name: string) => readFileSync(join(image.folder, name));
   const path = join(folder, `initrd-${process.hrtime.bigint()}`);
-  const entries = [
-    ...["bin", "dev", "modules"].map((name) => ({ name, mode: cpioFolder })),
-    { name: "bin/busybox", mode: cpioProgram, content: read("busybox") },
-    { name: "init", mode: cpioProgram, content: Buffer.from(hostileGuest(deed)) },
-    { name: "modules/order", mode: cpioFile, content: Buffer.from(`${image.modules.join("\n")}\n`) },
-    ...image.modules.map((name) => ({
-      name: `modules/${name}.ko`,
-      mode: cpioFile,
-      content: read(`modules/${name}.ko`),
-    })),
-  ];
-  writeFileSync(path, makeCpio(entries), { mode: 0o644 });
+  writeFileSync(path, makeInitrd(image, Buffer.from(hostileGuest(deed))), { mode: 0o644 });
   return path;
 }
 

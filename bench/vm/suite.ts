@@ -115,11 +115,12 @@ function present(times: ReadonlyMap<string, number[]>, faults: readonly Fault[])
   const method =
     `The vm backend with vm.accelerator "software" and an image of this machine's packages; ${ROUNDS} rounds of each after one ` +
     `that is not counted, ${BOOTS} boots. "Restored ahead" waits ${PAUSE_MS / 1000} s between runs, so that its spare is there.`;
-  const tables = [table];
-  if (faults.length > 0) {
-    const told = presentFaults(faults);
-    goals.push(told.goal);
-    tables.push(told.table);
-  }
-  return { order: 6, title: "Virtual machines", method, goals, tables };
+  const told = presentFaults(faults);
+  return {
+    order: 6,
+    title: "Virtual machines",
+    method,
+    goals: [...goals, ...told.goals],
+    tables: [table, ...told.tables],
+  };
 }

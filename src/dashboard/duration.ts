@@ -1,4 +1,4 @@
-/** A length of time as the page tells it everywhere, whether the server or the page itself says the sentence, and as the terminal does. */
+/** A length of time as the page tells it everywhere, whether the server or the page itself says the sentence. */
 export function duration(milliseconds: number): string {
   if (milliseconds < 0) return "";
   if (milliseconds < 1000) return `${Math.round(milliseconds)}ms`;

@@ -34,7 +34,10 @@ export class UsageMeter {
   /** Changes what is in use by 1 for each start and end of a batch. */
   stepAll({ entries, count, startedAt, endedAt }: FunctionBatch): void {
     const state = this.#state;
-    let [used, most, sum, latest] = state as unknown as [number, number, number, number];
+    let used = state[now]!;
+    let most = state[peak]!;
+    let sum = state[area]!;
+    let latest = state[last]!;
     for (let place = 0; place < count; place++) {
       const entry = entries[place]!;
       const at = entry < 0 ? startedAt[~entry]! : endedAt[entry]!;

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import "#src/sandbox/language/index.js";
 import { softwareEmulation } from "#src/sandbox/backend/vm/accelerator.js";
-import { type CpioEntry, cpioFile, cpioFolder, cpioProgram, makeCpio } from "#src/sandbox/backend/vm/image/cpio.js";
 import { findImage, type VmImage } from "#src/sandbox/backend/vm/image/image-store.js";
 import { Machine } from "#src/sandbox/backend/vm/machine/machine.js";
 import { Guest } from "#src/sandbox/backend/vm/run/guest.js";
+import { makeInitrd } from "#src/sandbox/backend/vm/snapshot/initrd.js";
 import { resolveSandboxConfig } from "#src/sandbox/config.js";
 import { LineSandbox } from "#src/sandbox/line/line-sandbox.js";
 import { resolveCodeRequest } from "#src/sandbox/request.js";
@@ -60,20 +60,8 @@ describe.runIf(isHere)("machines that fail", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   function hostileInitrd(deed: string): string {
-    const read = (name: string) => readFileSync(join(image.folder, name));
-    const entries: CpioEntry[] = [
-      ...["bin", "dev", "modules"].map((name) => ({ name, mode: cpioFolder })),
-      { name: "bin/busybox", mode: cpioProgram, content: read("busybox") },
-      { name: "init", mode: cpioProgram, content: Buffer.from(hostileGuest(deed)) },
-      { name: "modules/order", mode: cpioFile, content: Buffer.from(`${image.modules.join("\n")}\n`) },
-      ...image.modules.map((name) => ({
-        name: `modules/${name}.ko`,
-        mode: cpioFile,
-        content: read(`modules/${name}.ko`),
-      })),
-    ];
     const path = join(folder, `initrd-${Math.random().toString(36).slice(2)}`);
-    writeFileSync(path, makeCpio(entries), { mode: 0o644 });
+    writeFileSync(path, makeInitrd(image, Buffer.from(hostileGuest(deed))), { mode: 0o644 });
     return path;
   }
 

@@ -5,7 +5,8 @@ import { type CpioEntry, cpioFile, cpioFolder, cpioProgram, makeCpio } from "../
 import type { VmImage } from "../image/image-store.js";
 import { agentFiles, guestInit } from "../plan.js";
 
-export function makeInitrd(image: VmImage): Buffer {
+/** @param init the first program, which starts the agent. */
+export function makeInitrd(image: VmImage, init = guestInit()): Buffer {
   const folder = (name: string): CpioEntry => ({ name, mode: cpioFolder });
   const modules = image.modules.map((name): CpioEntry => {
     const content = readFileSync(join(image.folder, "modules", `${name}.ko`));
@@ -18,7 +19,7 @@ export function makeInitrd(image: VmImage): Buffer {
     folder("bin"),
     folder("dev"),
     { name: "bin/busybox", mode: cpioProgram, content: readFileSync(join(image.folder, "busybox")) },
-    { name: "init", mode: cpioProgram, content: guestInit() },
+    { name: "init", mode: cpioProgram, content: init },
     folder("modules"),
     { name: "modules/order", mode: cpioFile, content: Buffer.from(`${image.modules.join("\n")}\n`) },
     ...modules,
