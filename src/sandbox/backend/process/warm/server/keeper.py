@@ -43,6 +43,9 @@ class Run:
         self.init_pid = 0
         self.init = -1  # pidfd
         self.report = -1
+        self.init_ended = False
+        # Whether the template was told to fork it, and has not said yet how that ended.
+        self.forking = False
         self.deadline = None
         self.timed_out = False
 
@@ -78,12 +81,15 @@ class Keeper:
     def serve(self):
         self.watch(self.control.fileno(), self.obey)
         while True:
-            for descriptor, _ in self.poll.poll(self.milliseconds_to_deadline()):
-                # An earlier action of this round may have ended what this one is about.
-                action = self.watched.get(descriptor)
-                if action is not None:
-                    action()
-            self.kill_late_runs()
+            self.serve_once()
+
+    def serve_once(self):
+        for descriptor, _ in self.poll.poll(self.milliseconds_to_deadline()):
+            # An earlier action of this round may have ended what this one is about.
+            action = self.watched.get(descriptor)
+            if action is not None:
+                action()
+        self.kill_late_runs()
 
     def obey(self):
         messages = self.control.receive()
@@ -142,7 +148,7 @@ class Keeper:
         run.init_pid = pid
         run.init = os.pidfd_open(pid)
         self.runs[order["id"]] = run
-        self.watch(run.init, lambda: self.bury(run))
+        self.watch(run.init, lambda: self.hear_end(run))
         self.watch(run.report, lambda: self.hear_init(run))
         self.control.send({"event": "init", "id": order["id"], "pid": pid})
 
@@ -153,6 +159,7 @@ class Keeper:
         if words == init.PREPARED:
             # What the template knows is in the memory of each run: nothing of the host's groups.
             order = {key: value for key, value in run.order.items() if key != "lift"}
+            run.forking = True
             self.template.send({**order, "op": "fork", "init": run.init_pid})
         else:
             text = words.decode(errors="replace") or "the run's first process died"
@@ -166,10 +173,20 @@ class Keeper:
         if run is not None:
             kernel.kill_by_pidfd(run.init, signal.SIGKILL)
 
+    def hear_end(self, run):
+        """The run's init has ended, and the kernel lets it end only after everything in its pid namespace.
+
+        The template, which reaped the run before, may not have said so yet: how a run ended is told before it is gone.
+        """
+        del self.watched[run.init]
+        self.poll.unregister(run.init)
+        run.init_ended = True
+        if not run.forking:
+            self.bury(run)
+
     def bury(self, run):
-        """The run's init has ended, and the kernel lets it end only after everything in its pid namespace."""
         os.waitpid(run.init_pid, 0)
-        self.unwatch(run.init)
+        os.close(run.init)
         if run.report >= 0:
             self.unwatch(run.report)
         del self.runs[run.order["id"]]
@@ -198,6 +215,10 @@ class Keeper:
                 message["deadline"] = run.timed_out
                 kernel.kill_by_pidfd(run.init, signal.SIGKILL)
             self.control.send(message)
+            if message["event"] in ("exited", "failed") and run is not None:
+                run.forking = False
+                if run.init_ended:
+                    self.bury(run)
 
 
 def read_sources():
