@@ -16,7 +16,7 @@ import { describeId, ProblemList } from "./problem-list.js";
 import { DependencyReader } from "./read-dependencies.js";
 import { OptionReader } from "./read-options.js";
 import type { TaskIndex } from "./task-index.js";
-import { TaskKinds, tasksOfBlock } from "./task-kinds.js";
+import { TaskKinds } from "./task-kinds.js";
 import { findCycles, remainingHops, remainingWeights, reversed, startOrder, topologicalOrder } from "./topology.js";
 
 export interface CompileSettings {
@@ -49,15 +49,10 @@ export function compileGraph(tasks: readonly Task[], settings: CompileSettings):
   const edges = new DependencyReader(count, problems);
   const options = new OptionReader(count, settings, problems);
   const kinds = settings.readKinds ? new TaskKinds(count) : undefined;
-  // By blocks, so that kinds are read while their tasks are in the processor's cache, and in a loop of their own.
-  for (let first = 0; first < count; first += tasksOfBlock) {
-    const end = Math.min(first + tasksOfBlock, count);
-    for (let number = first; number < end; number++) {
-      const task = tasks[number]!;
-      edges.read(number, task);
-      options.read(number, task);
-    }
-    kinds?.readBlock(first, tasks);
+  for (let number = 0; number < count; number++) {
+    const task = tasks[number]!;
+    edges.read(number, task, kinds);
+    options.read(number, task);
   }
   const dependencies = edges.finish(tasks);
   const dependents = reversed(dependencies, count);

@@ -6,7 +6,8 @@ import { nearestName } from "../model/nearest-name.js";
 import type { Task } from "../model/task.js";
 import type { Adjacency } from "./plan.js";
 import { describeId, type ProblemList } from "./problem-list.js";
-import { TaskIndex } from "./task-index.js";
+import { hashOf, TaskIndex } from "./task-index.js";
+import type { TaskKinds } from "./task-kinds.js";
 
 export class DependencyReader {
   readonly numbers: TaskIndex;
@@ -24,8 +25,12 @@ export class DependencyReader {
     this.#targets = new Int32Array(Math.max(16, count * 3));
   }
 
-  /** Tasks are to be read in order of their numbers. */
-  read(number: number, task: Task): void {
+  /**
+   * Tasks are to be read in order of their numbers.
+   *
+   * @param kinds where the task's kind is to be read too, which goes over its id anyway.
+   */
+  read(number: number, task: Task, kinds: TaskKinds | undefined): void {
     if (typeof task === "object" && task !== null) {
       const { dependsOn, inputs } = task;
       if (Array.isArray(dependsOn)) this.#addAll(number, dependsOn);
@@ -35,7 +40,7 @@ export class DependencyReader {
     const id = task?.id;
     // What is no string is told of by the check of its options; here it needs a number of its own all the same.
     if (typeof id !== "string") this.numbers.add(`\0${number}`);
-    else if (this.numbers.add(id) >= 0) {
+    else if (this.numbers.add(id, kinds === undefined ? hashOf(id) : kinds.read(number, task)) >= 0) {
       this.numbers.add(`\0${number}`);
       this.#problems.add(`task ${describeId(id)}`, "has the same id as another task of the graph; ids are unique");
     }

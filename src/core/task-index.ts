@@ -23,10 +23,13 @@ export class TaskIndex implements Iterable<readonly [string, number]> {
     return this.#size;
   }
 
-  /** Gives the id the next number and returns -1; returns the number that it has, if it has one. */
-  add(id: string): number {
+  /**
+   * Gives the id the next number and returns -1; returns the number that it has, if it has one.
+   *
+   * @param hash what `hashOf` gives for the id.
+   */
+  add(id: string, hash = hashOf(id)): number {
     if (this.#size * 2 > this.#mask) this.#grow();
-    const hash = hashOf(id);
     const place = this.#find(id, hash);
     const known = this.#places[place]!;
     if (known !== 0) return (known & this.#mask) - 1;
@@ -111,16 +114,29 @@ export class TaskIndex implements Iterable<readonly [string, number]> {
   }
 }
 
-/**
- * FNV-1a over the code units but the last, with the finaliser of MurmurHash3 (Appleby), so that ids that differ spread;
- * then the last, such that `task-40` to `task-49` are neighbours in the table, in one line of the processor's cache, and
- * still differ in the bits that the table keeps.
- */
-function hashOf(id: string): number {
-  let hash = 0x811c9dc5;
+/** The first value of `hashStep`. */
+export const hashStart = 0x811c9dc5 | 0;
+
+/** FNV-1a, 32 bits, over code units. */
+export function hashStep(hash: number, unit: number): number {
+  return Math.imul(hash ^ unit, 0x01000193);
+}
+
+/** The hash of an id: `hashStep` over its code units but the last, and then `hashEnd`. */
+export function hashOf(id: string): number {
+  let hash = hashStart;
   const last = id.length - 1;
-  for (let index = 0; index < last; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  for (let index = 0; index < last; index++) hash = hashStep(hash, id.charCodeAt(index));
+  return hashEnd(hash, id.charCodeAt(last));
+}
+
+/**
+ * The finaliser of MurmurHash3 (Appleby), so that ids that differ spread; then the last code unit, such that `task-40` to
+ * `task-49` are neighbours in the table, in one line of the processor's cache, and still differ in the bits that the
+ * table keeps.
+ */
+export function hashEnd(start: number, last: number): number {
+  let hash = Math.imul(start ^ (start >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return ((hash ^ (hash >>> 16)) + Math.imul(id.charCodeAt(last), 0x9f000001)) | 0;
+  return ((hash ^ (hash >>> 16)) + Math.imul(last, 0x9f000001)) | 0;
 }

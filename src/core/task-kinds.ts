@@ -2,16 +2,14 @@
  * Numbers for kinds of task, so that whoever counts by kind looks up an array and not a text. The kind of a task is its
  * `name`, or its id up to the first `[`, `#` or `:`, so that `resize[17]` and `resize[18]` are of one kind.
  */
+import { hashEnd, hashOf, hashStart, hashStep } from "./task-index.js";
 
 /** Every kind beyond the first thousand. */
 export const otherKind = 0;
 export const otherKindName = "(other)";
 
 const mostKinds = 1000;
-const tableSize = 4096;
-/** FNV-1a, 32 bits, over code units. */
-const hashStart = 0x811c9dc5 | 0;
-const hashFactor = 0x01000193;
+const tableSize = 8192;
 
 /** The kind of a task that has no name. */
 export function kindOfId(id: string): string {
@@ -26,7 +24,7 @@ function endOfKind(id: string): number {
 }
 
 function isMark(character: number): boolean {
-  return character < 0x5c && (character === 0x5b || character === 0x23 || character === 0x3a);
+  return character > 0x3a ? character === 0x5b : character === 0x3a || character === 0x23;
 }
 
 /**
@@ -37,6 +35,7 @@ export class KindNumbers {
   readonly #names: string[] = [otherKindName];
   readonly #hashes = new Int32Array(tableSize);
   readonly #kinds = new Uint16Array(tableSize);
+  lastOfId = otherKind;
   #lastName: string | undefined;
   #lastKind = otherKind;
 
@@ -44,23 +43,41 @@ export class KindNumbers {
   ofName(name: string): number {
     if (name !== this.#lastName) {
       let hash = hashStart;
-      for (let place = 0; place < name.length; place++) hash = Math.imul(hash ^ name.charCodeAt(place), hashFactor);
+      for (let place = 0; place < name.length; place++) hash = hashStep(hash, name.charCodeAt(place));
       this.#lastName = name;
       this.#lastKind = this.#find(name, name.length, hash);
     }
     return this.#lastKind;
   }
 
-  /** The number of the kind of a task without a name. The end of the kind is found and its hash made on one way. */
+  /** The number of the kind of a task without a name. */
   ofId(id: string): number {
+    this.readId(id);
+    return this.lastOfId;
+  }
+
+  /** Puts the number of the kind of a task without a name into `lastOfId`, and gives the hash of its id: both are made on one way over the text. */
+  readId(id: string): number {
+    const last = id.length - 1;
     let hash = hashStart;
-    let place = 0;
-    for (; place < id.length; place++) {
+    for (let place = 0; place < last; place++) {
       const character = id.charCodeAt(place);
-      if (isMark(character)) break;
-      hash = Math.imul(hash ^ character, hashFactor);
+      if (isMark(character)) return this.#readMarked(id, place, hash);
+      hash = hashStep(hash, character);
     }
-    return place === 0 ? this.ofName(id) : this.#find(id, place, hash);
+    const character = id.charCodeAt(last);
+    if (isMark(character)) return this.#readMarked(id, last, hash);
+    this.lastOfId = this.#find(id, last + 1, hashStep(hash, character));
+    return hashEnd(hash, character);
+  }
+
+  /** As `readId`, from the mark on. */
+  #readMarked(id: string, mark: number, hashBefore: number): number {
+    this.lastOfId = mark === 0 ? this.ofName(id) : this.#find(id, mark, hashBefore);
+    const last = id.length - 1;
+    let hash = hashBefore;
+    for (let place = mark; place < last; place++) hash = hashStep(hash, id.charCodeAt(place));
+    return hashEnd(hash, id.charCodeAt(last));
   }
 
   name(kind: number): string {
@@ -82,7 +99,7 @@ export class KindNumbers {
 }
 
 /** Tasks whose kinds are read together. */
-export const tasksOfBlock = 1024;
+const tasksOfBlock = 1024;
 const unknown = 0xffff;
 
 /** What is asked of a task. */
@@ -108,20 +125,28 @@ export class TaskKinds {
   of(number: number, tasks: readonly Named[]): number {
     // Numbers of tasks that are added may be given to others later.
     if (number >= this.#kinds.length) return this.#look(tasks[number]!);
-    if (this.#kinds[number] === unknown) this.readBlock(number - (number % tasksOfBlock), tasks);
+    if (this.#kinds[number] === unknown) this.#readBlock(number - (number % tasksOfBlock), tasks);
     return this.#kinds[number]!;
+  }
+
+  /** Reads the kind of a task of the plan, and gives the hash of its id. */
+  read(number: number, { name, id }: Named): number {
+    // A name that is no text is refused elsewhere.
+    if (typeof name !== "string") {
+      const hash = this.numbers.readId(id);
+      this.#kinds[number] = this.numbers.lastOfId;
+      return hash;
+    }
+    this.#kinds[number] = this.numbers.ofName(name);
+    return hashOf(id);
   }
 
   #look({ name, id }: Named): number {
     return name === undefined ? this.numbers.ofId(id) : this.numbers.ofName(name);
   }
 
-  /** Reads the kinds of the plan's tasks from the one with the number `first` on. What is no task is left for whoever refuses it. */
-  readBlock(first: number, tasks: readonly Named[]): void {
+  #readBlock(first: number, tasks: readonly Named[]): void {
     const end = Math.min(first + tasksOfBlock, this.#kinds.length);
-    for (let number = first; number < end; number++) {
-      const task = tasks[number]!;
-      if (typeof task?.id === "string") this.#kinds[number] = this.#look(task);
-    }
+    for (let number = first; number < end; number++) this.#kinds[number] = this.#look(tasks[number]!);
   }
 }

@@ -1,13 +1,18 @@
 /**
- * Starts and successes of functions, kept back to be told together: a number each. Whoever counts reads the rest from the
- * scheduler's columns in one loop, in which the processor fetches many rows at a time, instead of one for each call.
+ * Starts and successes of functions, kept back to be told together: starts as a few sums, successes as a number each.
+ * Whoever counts reads the rest from the scheduler's columns in one loop, in which the processor fetches many rows at a
+ * time, instead of one for each call.
  */
 import type { TaskTable } from "../core/task-table.js";
 import { type FunctionBatch, mostFunctions, type RunTally } from "../port/observer.js";
 
 export class FunctionLog implements FunctionBatch {
-  entries = new Int32Array(0);
+  succeeded = new Int32Array(0);
   count = 0;
+  started = 0;
+  since = 0;
+  startedSum = 0;
+  mostMore = 0;
   readonly kindOf: (task: number) => number;
   readonly #table: TaskTable;
   readonly #tallies: readonly RunTally[];
@@ -38,14 +43,22 @@ export class FunctionLog implements FunctionBatch {
     return this.#table.endedAt;
   }
 
-  push(entry: number): void {
-    if (this.entries.length === 0) this.entries = new Int32Array(mostFunctions);
-    this.entries[this.count++] = entry;
+  start(at: number): void {
+    if (this.since === 0) this.since = at;
+    this.startedSum += at - this.since;
+    const more = ++this.started - this.count;
+    if (more > this.mostMore) this.mostMore = more;
+    if (this.#most === 1) this.flush();
+  }
+
+  succeed(task: number): void {
+    if (this.succeeded.length === 0) this.succeeded = new Int32Array(mostFunctions);
+    this.succeeded[this.count++] = task;
     if (this.count >= this.#most) this.flush();
   }
 
   flush(): void {
-    if (this.count === 0) return;
+    if (this.count === 0 && this.started === 0) return;
     for (const tally of this.#tallies) {
       try {
         tally.functions(this);
@@ -54,6 +67,9 @@ export class FunctionLog implements FunctionBatch {
       }
     }
     this.count = 0;
+    this.started = 0;
+    this.startedSum = 0;
+    this.mostMore = 0;
   }
 
   tellAtOnce(atOnce: boolean): void {

@@ -74,8 +74,9 @@ export class RunTallies {
   }
 
   functionStarted(task: number): void {
-    if (this.#isPlain(task)) this.#functions.push(~task);
-    else this.#took(task, "inline", this.#parts.scheduler.table.startedAt[task]!);
+    const at = this.#parts.scheduler.table.startedAt[task]!;
+    if (this.#isPlain(task)) this.#functions.start(at);
+    else this.#took(task, "inline", at);
   }
 
   /** Tells the end of a task of the plan that succeeded, or gives false where there is more to tell than that. */
@@ -84,7 +85,7 @@ export class RunTallies {
     const { firstStartedAt } = scheduler.table;
     const again = firstStartedAt.size > 0 && firstStartedAt.has(task);
     if (again || outcomes.toldOf(task) || !this.#isInline(task) || !this.#isPlain(task)) return false;
-    this.#functions.push(task);
+    this.#functions.succeed(task);
     return true;
   }
 

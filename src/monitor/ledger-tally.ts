@@ -20,6 +20,8 @@ export class LedgerTally implements RunTally, WatchedRun {
   /** By kind. */
   readonly #figures: FiguresOverTime[] = [];
   #generation = 0;
+  /** Of the batch that is counted. */
+  #endedSum = 0;
 
   constructor(ledger: Ledger, run: WatchedRun["run"]) {
     this.#ledger = ledger;
@@ -57,8 +59,12 @@ export class LedgerTally implements RunTally, WatchedRun {
   }
 
   functions(batch: FunctionBatch): void {
-    this.#ledger.slots.stepAll(batch);
-    for (let place = 0; place < batch.count; ) place = this.#countAlike(batch, place);
+    const { count, started, startedSum, since, mostMore } = batch;
+    this.#endedSum = 0;
+    for (let place = 0; place < count; ) place = this.#countAlike(batch, place);
+    this.#ledger.slots.changeAll(started - count, mostMore, startedSum - this.#endedSum, since);
+    this.running += started - count;
+    this.ended += count;
   }
 
   /**
@@ -66,32 +72,27 @@ export class LedgerTally implements RunTally, WatchedRun {
    * finds is recorded by the column: numbers that are handed from call to call would each be put into an object.
    */
   #countAlike(batch: FunctionBatch, from: number): number {
-    const { entries, count, readyAt, startedAt, endedAt } = batch;
+    const { succeeded, count, since, readyAt, startedAt, endedAt } = batch;
     const ledger = this.#ledger;
+    const { time } = ledger;
     const executionTimes = executed.values;
     const queuedTimes = queued.values;
-    let kind = -1;
-    let successes = 0;
-    let last = 0;
+    const kind = batch.kindOf(succeeded[from]!);
+    const figures = this.#figuresAt(kind, endedAt[succeeded[from]!]!);
+    let endedSum = 0;
     let place = from;
     for (; place < count; place++) {
-      const entry = entries[place]!;
-      if (entry < 0) continue;
-      const entryKind = batch.kindOf(entry);
-      const end = endedAt[entry]!;
-      if (kind < 0) {
-        kind = entryKind;
-        ledger.reach(end);
-      } else if (entryKind !== kind || end >= ledger.time.until) break;
-      const start = startedAt[entry]!;
-      executionTimes[successes] = (end - start) / 1000;
-      queuedTimes[successes++] = (start - readyAt[entry]!) / 1000;
-      last = entry;
+      const task = succeeded[place]!;
+      const end = endedAt[task]!;
+      if (batch.kindOf(task) !== kind || end >= time.until) break;
+      const start = startedAt[task]!;
+      executionTimes[place - from] = (end - start) / 1000;
+      queuedTimes[place - from] = (start - readyAt[task]!) / 1000;
+      endedSum += end - since;
     }
-    this.running += place - from - 2 * successes;
-    if (successes === 0) return place;
-    this.ended += successes;
-    this.#figuresAt(kind, endedAt[last]!).functionsSucceeded(executed, queued, successes);
+    this.#endedSum += endedSum;
+    ledger.reach(endedAt[succeeded[place - 1]!]!);
+    figures.functionsSucceeded(executed, queued, place - from);
     return place;
   }
 

@@ -1,14 +1,21 @@
 /** How much of something is in use over time: now, at most, and its integral. */
-import type { FunctionBatch } from "../port/observer.js";
 
 // Places in the state, which is an array so that a change puts no number into an object.
 const now = 0;
 const peak = 1;
-const area = 2;
-const last = 3;
+/** Sum of the changes, each times its time. */
+const moment = 2;
+/** Times are counted from the first change, so that their products are exact. */
+const origin = 3;
+/** What of the integral has been forgotten. */
+const forgotten = 4;
 
 export class UsageMeter {
-  readonly #state = new Float64Array(4);
+  readonly #state = new Float64Array(5);
+
+  constructor() {
+    this.#state[origin] = Number.NaN;
+  }
 
   get now(): number {
     return this.#state[now]!;
@@ -21,52 +28,48 @@ export class UsageMeter {
   /** Changes what is in use by `amount`, at `at` milliseconds. */
   change(amount: number, at: number): void {
     const state = this.#state;
-    if (at > state[last]!) {
-      state[area]! += state[now]! * (at - state[last]!);
-      state[last] = at;
-    }
-    const next = state[now]! + amount;
+    const before = state[now]!;
     // Amounts are thousandths at the finest: what a sum of fractions leaves beyond that is no use of anything.
-    state[now] = Math.max(0, Math.round(next * 1e6) / 1e6);
-    if (state[now]! > state[peak]!) state[peak] = state[now]!;
+    const next = Math.max(0, Math.round((before + amount) * 1e6) / 1e6);
+    this.#step(next - before, at);
+    if (next > state[peak]!) state[peak] = next;
   }
 
-  /** Changes what is in use by 1 for each start and end of a batch. */
-  stepAll({ entries, count, startedAt, endedAt }: FunctionBatch): void {
+  /**
+   * Many changes by 1 at once.
+   *
+   * @param change how much more is in use after them.
+   * @param most how much more was, at most, while they happened.
+   * @param sum of the times of those that took, less those of those that gave, in milliseconds after `since`.
+   */
+  changeAll(change: number, most: number, sum: number, since: number): void {
     const state = this.#state;
-    let used = state[now]!;
-    let most = state[peak]!;
-    let sum = state[area]!;
-    let latest = state[last]!;
-    for (let place = 0; place < count; place++) {
-      const entry = entries[place]!;
-      const at = entry < 0 ? startedAt[~entry]! : endedAt[entry]!;
-      if (at > latest) {
-        sum += used * (at - latest);
-        latest = at;
-      }
-      if (entry < 0) {
-        used++;
-        if (used > most) most = used;
-      } else if (used >= 1) used--;
-    }
-    state[now] = used;
-    state[peak] = most;
-    state[area] = sum;
-    state[last] = latest;
+    if (state[now]! + most > state[peak]!) state[peak] = state[now]! + most;
+    this.#step(change, since);
+    state[moment]! += sum;
   }
 
   /** What was in use, times the seconds that it was, up to `at`. */
   area(at: number): number {
-    const state = this.#state;
-    return (state[area]! + state[now]! * Math.max(0, at - state[last]!)) / 1000;
+    return Math.max(0, this.#integral(at) - this.#state[forgotten]!) / 1000;
   }
 
   /** Forgets what was, at `at`; what is in use stays so. */
   reset(at: number): void {
     const state = this.#state;
-    state[area] = 0;
-    state[last] = Math.max(state[last]!, at);
+    state[forgotten] = this.#integral(at);
     state[peak] = state[now]!;
+  }
+
+  #step(change: number, at: number): void {
+    const state = this.#state;
+    if (Number.isNaN(state[origin]!)) state[origin] = at;
+    state[now]! += change;
+    state[moment]! += change * (at - state[origin]!);
+  }
+
+  #integral(at: number): number {
+    const state = this.#state;
+    return Number.isNaN(state[origin]!) ? 0 : state[now]! * (at - state[origin]!) - state[moment]!;
   }
 }

@@ -76,18 +76,26 @@ export interface AttemptEndDetails {
   readonly usage: ResourceUsage | undefined;
 }
 
-/** Entries of a `FunctionBatch` at most. */
+/** Successes of a `FunctionBatch` at most. */
 export const mostFunctions = 2048;
 
 /**
- * Starts and successes of functions, in the order in which they happened: for each a number of a task, inverted (`~task`)
- * where it started, and the scheduler's columns to read it from. Valid during the call.
+ * Functions that have started, and functions that have succeeded, since the batch before: for each of these the number of
+ * its task, and the scheduler's columns to read the rest from. Valid during the call.
  */
 export interface FunctionBatch {
-  /** How many entries there are. */
+  /** How many have succeeded. */
   readonly count: number;
-  /** Numbers of tasks, inverted where they started. */
-  readonly entries: Int32Array;
+  /** Numbers of the tasks that have succeeded, in the order in which they did; more than `count` of the array is of no meaning. */
+  readonly succeeded: Int32Array;
+  /** How many have started. */
+  readonly started: number;
+  /** Sum of the times at which these started, milliseconds since `since`. */
+  readonly startedSum: number;
+  /** Milliseconds since the epoch; the same for a whole run. Sums of times since then are exact to microseconds. */
+  readonly since: number;
+  /** How many more ran at once, at most, than before the batch. */
+  readonly mostMore: number;
   /** By number of task: when it could start, milliseconds since the epoch. */
   readonly readyAt: readonly number[];
   /** By number of task: when its last attempt started, milliseconds since the epoch. */
