@@ -101,7 +101,8 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
 }
 
 const METHOD = `A Redis server from Debian, append-only every second, and two worker processes of 20 attempts at once, on this machine;
-contenders take turns in ${ROUNDS} rounds, and medians are given. Raw BullMQ adds jobs 1,000 at a time and counts their completed events. Ours runs
+contenders take turns in ${ROUNDS} rounds, and medians are given. Each has
+carried out 5,000 tasks before the clock starts. Raw BullMQ adds jobs 1,000 at a time and counts their completed events. Ours runs
 a graph of 100 layers with 2 to 3 dependencies a task, and writes its journal.`;
 
 function goalsOf(
