@@ -24,6 +24,7 @@ const deadly = new Set(["exit", "throwLater"]);
 const history = fc.record({
   maxWorkers: fc.integer({ min: 1, max: 3 }),
   tasksPerWorker: fc.integer({ min: 1, max: 4 }),
+  gathersCalls: fc.boolean(),
   recycleAfterTasks: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
   attempts: fc.array(
     fc.record({
@@ -38,10 +39,10 @@ const history = fc.record({
 
 it("ends each attempt exactly once, in a way that fits", async () => {
   await fc.assert(
-    fc.asyncProperty(history, async ({ maxWorkers, tasksPerWorker, recycleAfterTasks, attempts }) => {
+    fc.asyncProperty(history, async ({ maxWorkers, tasksPerWorker, gathersCalls, recycleAfterTasks, attempts }) => {
       const recycle = recycleAfterTasks === undefined ? {} : { recycleAfterTasks };
       await using closing = {
-        runner: new ThreadRunner({ maxWorkers, tasksPerWorker, abortGrace: 0.005, ...recycle }),
+        runner: new ThreadRunner({ maxWorkers, tasksPerWorker, abortGrace: 0.005, ...recycle }, { gathersCalls }),
         async [Symbol.asyncDispose]() {
           await this.runner.close();
         },

@@ -10,6 +10,7 @@ import { toErrorData } from "../../model/error.js";
 import { WarmKeys } from "../warm-keys.js";
 import type { WorkerEnd } from "../worker/failure.js";
 import {
+  type CallMessage,
   callFlags,
   claim,
   claimIndex,
@@ -20,6 +21,7 @@ import {
   toWorker,
 } from "../worker/protocol.js";
 import type { ServeOptions } from "../worker/serve.js";
+import { Calls } from "./calls.js";
 import type { Job } from "./job.js";
 import type { ThreadSetup } from "./setup.js";
 
@@ -27,6 +29,8 @@ export interface ThreadOptions extends ServeOptions {
   /** Attempts that the thread is given beyond those that it may begin, so that it need not wait for the next one. */
   readonly lookahead: number;
   readonly heapLimitBytes: number | undefined;
+  /** Whether calls of one turn travel together. */
+  readonly gathersCalls: boolean;
 }
 
 /** What a thread tells its pool. */
@@ -34,6 +38,8 @@ export interface ThreadOwner {
   threadReady(thread: PoolThread): void;
   /** `job` has left the thread, and its end is the pool's to tell. */
   jobSucceeded(thread: PoolThread, job: Job, output: unknown): void;
+  /** As `jobFailed`, where the inputs could not be cloned. */
+  jobUnsent(thread: PoolThread, job: Job, error: unknown): void;
   jobFailed(thread: PoolThread, job: Job, message: Extract<ToParentMessage, [1, ...unknown[]]>): void;
   threadFull(thread: PoolThread): void;
   threadEnded(thread: PoolThread, end: WorkerEnd, remaining: Remaining): void;
@@ -71,6 +77,7 @@ export class PoolThread {
   readonly #owner: ThreadOwner;
   readonly #worker: Worker;
   readonly #port: MessagePort;
+  readonly #calls: Calls;
   readonly #claims: Int32Array;
   readonly #jobs: (Job | undefined)[] = [];
   readonly #freeSlots: number[] = [];
@@ -93,6 +100,7 @@ export class PoolThread {
     const { tasksPerWorker, recycleAfterBytes } = options;
     const setup: ThreadSetup = { shared, options: { tasksPerWorker, recycleAfterBytes } };
     this.#port = port1;
+    this.#calls = new Calls(port1, options.gathersCalls, (slot, error) => this.#unsent(slot, error));
     this.#worker = new Worker(entry, {
       workerData: { ...setup, port: port2 },
       transferList: [port2],
@@ -130,7 +138,7 @@ export class PoolThread {
     }
   }
 
-  /** Gives the thread an attempt. Throws where its inputs cannot be cloned; the attempt is not in it then. */
+  /** Gives the thread an attempt. Throws where its inputs are seen not to be cloneable; the attempt is not in it then. */
   give(job: Job): void {
     const { known, inputs, identity } = job;
     if (this.#registered[known.number] !== true) {
@@ -143,14 +151,13 @@ export class PoolThread {
     this.#claims[claimIndex(slot)] = claim.waiting;
     try {
       if (inputs === undefined && identity === undefined && !job.announce) {
-        this.#port.postMessage(known.number * slotSpan + slot);
+        this.#calls.post(slot, known.number * slotSpan + slot);
       } else {
         const flags = job.announce ? callFlags.announce : 0;
-        const message: unknown[] = [toWorker.call, slot, known.number, inputs, flags];
+        const message: CallMessage = [toWorker.call, slot, known.number, inputs, flags];
         if (identity !== undefined) message.push(identity.runId, identity.taskId, identity.attempt);
         if (identity?.trace !== undefined) message.push(identity.trace);
-        if (job.transfer === undefined) this.#port.postMessage(message);
-        else this.#port.postMessage(message, job.transfer);
+        this.#calls.post(slot, message, job.transfer);
       }
     } catch (error) {
       this.#freeSlots.push(slot);
@@ -257,6 +264,18 @@ export class PoolThread {
         job.listener.log("log", message[2]);
         break;
     }
+  }
+
+  #unsent(slot: number, error: unknown): void {
+    const job = this.#jobs[slot];
+    if (job === undefined) {
+      // It was withdrawn meanwhile, and the worker will never see it.
+      Atomics.store(this.#claims, claimIndex(slot), claim.dropped);
+      return;
+    }
+    this.#leave(job);
+    this.#freeSlots.push(slot);
+    this.#owner.jobUnsent(this, job, error);
   }
 
   #leave(job: Job): void {

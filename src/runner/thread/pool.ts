@@ -33,6 +33,8 @@ import { PoolThread, type Remaining, type ThreadOwner } from "./pool-thread.js";
 const lookahead = 32;
 
 export interface PoolShared {
+  /** Whether the calls of one turn travel to a thread together (`calls.ts`). */
+  readonly gathersCalls: boolean;
   readonly budget: ThreadBudget;
   readonly functions: FunctionNumbers;
   readonly lostTasks: LostTasks;
@@ -40,9 +42,10 @@ export interface PoolShared {
   nextThreadId(): string;
 }
 
-export function newPoolShared(maxWorkers: number): PoolShared {
+export function newPoolShared(maxWorkers: number, gathersCalls = false): PoolShared {
   let count = 0;
   return {
+    gathersCalls,
     budget: new ThreadBudget(maxWorkers),
     functions: new FunctionNumbers(),
     lostTasks: new LostTasks(),
@@ -152,7 +155,8 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
   #grow(): void {
     if (this.#closed || this.#threads.length >= this.#options.maxWorkers || !this.#shared.budget.take(this)) return;
     const { tasksPerWorker, recycleAfterBytes, heapLimitBytes } = this.#options;
-    const options = { tasksPerWorker, recycleAfterBytes, heapLimitBytes, lookahead };
+    const { gathersCalls } = this.#shared;
+    const options = { tasksPerWorker, recycleAfterBytes, heapLimitBytes, lookahead, gathersCalls };
     this.#threads.push(new PoolThread(this.#shared.nextThreadId(), options, this));
   }
 
@@ -198,6 +202,11 @@ export class ThreadPool implements ThreadOwner, BudgetMember {
     if (!job.end()) return;
     if (job.aborted === undefined) job.listener.succeeded(output);
     else job.listener.stopped();
+  }
+
+  jobUnsent(thread: PoolThread, job: Job, error: unknown): void {
+    this.#left(thread);
+    if (job.end()) job.listener.failed(inputsNotSerialisable(error));
   }
 
   jobFailed(thread: PoolThread, job: Job, message: Extract<ToParentMessage, [1, ...unknown[]]>): void {

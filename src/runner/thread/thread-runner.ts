@@ -25,10 +25,14 @@ export class ThreadRunner implements Runner {
   readonly #pools = new Map<number | undefined, ThreadPool>();
   #closing: Promise<void> | undefined;
 
-  /** @throws InvalidOptionError */
-  constructor(options: ThreadRunnerOptions = {}) {
+  /**
+   * With `gathersCalls`, calls of one turn travel to their thread together: for a process that runs nothing itself.
+   *
+   * @throws InvalidOptionError
+   */
+  constructor(options: ThreadRunnerOptions = {}, { gathersCalls = false } = {}) {
     this.#options = checkPoolOptions("ThreadRunner", options, availableParallelism());
-    this.#shared = newPoolShared(this.#options.maxWorkers);
+    this.#shared = newPoolShared(this.#options.maxWorkers, gathersCalls);
     if (this.#options.minWorkers > 0) this.#poolFor(undefined);
   }
 

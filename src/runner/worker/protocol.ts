@@ -15,6 +15,8 @@ export const toWorker = {
   register: 1,
   /** `[2, slot, ErrorData]`: aborts the attempt's signal. */
   abort: 2,
+  /** `[3, calls]`: several calls, to be taken one by one. */
+  calls: 3,
 } as const;
 
 /** Worker to parent. */
@@ -56,7 +58,8 @@ export type ToWorkerMessage =
   | number
   | CallMessage
   | [op: typeof toWorker.register, functionNumber: number, module: string, exportName: string]
-  | [op: typeof toWorker.abort, slot: number, reason: ErrorData];
+  | [op: typeof toWorker.abort, slot: number, reason: ErrorData]
+  | [op: typeof toWorker.calls, calls: (number | CallMessage)[]];
 
 export type FailureKind = (typeof failureKind)[keyof typeof failureKind];
 

@@ -64,6 +64,7 @@ class WorkerServer implements CallReporter {
     if (typeof message === "number") this.#take(message);
     else if (message[0] === toWorker.call) this.#take(message);
     else if (message[0] === toWorker.register) this.#functions.register(message[1], message[2], message[3]);
+    else if (message[0] === toWorker.calls) for (const call of message[1]) this.#take(call);
     else this.#calls[message[1]]?.abort(fromErrorData(message[2]));
   }
 

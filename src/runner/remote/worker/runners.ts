@@ -30,11 +30,16 @@ export class WorkerRunners {
     await Promise.all(runners.map((loaded) => (loaded.status === "fulfilled" ? loaded.value.close() : undefined)));
   }
 
+  async #threadRunner(): Promise<Runner> {
+    const { ThreadRunner } = await import("../../thread/thread-runner.js");
+    // A thread takes several attempts at once, so more threads than CPUs would only take turns.
+    return new ThreadRunner({ maxWorkers: this.#threads }, { gathersCalls: true });
+  }
+
   async #load(kind: DescribedWork["kind"]): Promise<Runner> {
     switch (kind) {
       case "thread":
-        // A thread takes several attempts at once, so more threads than CPUs would only take turns.
-        return new (await import("../../thread/thread-runner.js")).ThreadRunner({ maxWorkers: this.#threads });
+        return this.#threadRunner();
       case "process":
         return new (await import("../../process/process-runner.js")).ProcessRunner({ maxWorkers: this.#slots });
       case "command":
