@@ -16,6 +16,8 @@ const deepest = 12;
 
 export class TaskPrinter {
   readonly #functions = new WeakMap<object, string>();
+  /** Of work that is described; many tasks have the same. */
+  readonly #works = new WeakMap<object, string>();
   readonly #texts = new Map<string, string>();
 
   /** Work, rules and constants. */
@@ -24,8 +26,17 @@ export class TaskPrinter {
   }
 
   #work({ run, version }: Task): string {
-    const print = typeof run === "function" ? this.#function(run) : this.#digest(run);
+    const print = typeof run === "function" ? this.#function(run) : this.#described(run);
     return version === undefined ? print : `${this.#text(version)} ${print}`;
+  }
+
+  #described(work: object): string {
+    let print = this.#works.get(work);
+    if (print === undefined) {
+      print = this.#digest(work);
+      this.#works.set(work, print);
+    }
+    return print;
   }
 
   #rules({ name, inputs, trigger, when, sandbox }: Task): string {
