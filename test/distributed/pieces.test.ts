@@ -1,18 +1,27 @@
 /** The parts of a cluster that need none: values as text, seals, sizes of parcels, what a worker may hold. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { distributed, startWorker } from "#src/distributed.js";
 import type { AttemptRequest } from "#src/port/runner.js";
+import { HeldLeases } from "#src/runner/remote/bullmq/held-leases.js";
+import type { ToLeaseThread } from "#src/runner/remote/bullmq/lease-messages.js";
 import { redisTrouble } from "#src/runner/remote/bullmq/trouble.js";
 import { parseConnection } from "#src/runner/remote/connection-url.js";
 import { ParcelSizes } from "#src/runner/remote/coordinator/parcel-size.js";
 import { Placement } from "#src/runner/remote/coordinator/placement.js";
 import { Envelope } from "#src/runner/remote/envelope.js";
-import { queueOfWorker, type WorkerRecord } from "#src/runner/remote/messages.js";
+import {
+  type Answer,
+  answersMessage,
+  purposeOf,
+  queueOfWorker,
+  type WorkerRecord,
+} from "#src/runner/remote/messages.js";
 import { ModuleRegistry } from "#src/runner/remote/modules.js";
 import { decodeValue, encodeValue, fromBytes } from "#src/runner/remote/value-codec.js";
 import { WorkerAdmission } from "#src/runner/remote/worker/admission.js";
 import { admitWork } from "#src/runner/remote/worker/admit-work.js";
+import { Answers } from "#src/runner/remote/worker/answers.js";
 
 describe("values", () => {
   const anything = fc.anything({
@@ -264,5 +273,85 @@ describe("options", () => {
       /resources[\s\S]*concurrency/,
     );
     await expect(startWorker({ tasks: ["/nowhere.js"] })).rejects.toMatchObject({ code: "MODULE_NOT_LOADED" });
+  });
+});
+
+describe("answers of a worker", () => {
+  const envelope = new Envelope(undefined, 1e6);
+
+  function outgoing(busy: boolean) {
+    const sent: Answer[][] = [];
+    const answers = new Answers({
+      transport: {
+        async answer(runId, text) {
+          sent.push(answersMessage.parse(JSON.parse(envelope.open(purposeOf.answers(runId), text))).answers);
+          return true;
+        },
+      },
+      envelope,
+      workerId: "w",
+      host: "h",
+      maxMessageBytes: 1e6,
+      onTrouble: (error) => expect.unreachable(error.message),
+      busy: () => busy,
+      onNobody: () => expect.unreachable(),
+    });
+    return { answers, sent };
+  }
+
+  const started = (token: number): Answer => ({ is: "started", token, worker: "w/thread-1" });
+  const succeeded = (token: number): Answer => ({ is: "succeeded", token, value: { j: token }, ms: 1 });
+
+  it("tell the beginning of a short attempt with its end", async () => {
+    const { answers, sent } = outgoing(false);
+    answers.push("run", started(1));
+    answers.push("run", started(2));
+    answers.push("run", succeeded(1));
+    await answers.flushed("run");
+    expect(sent.flat()).toEqual([{ ...succeeded(1), began: "w/thread-1" }, started(2)]);
+    answers.push("run", succeeded(2));
+    await answers.flushed("run");
+    expect(sent.flat().at(-1)).toEqual(succeeded(2));
+  });
+
+  it("keep the order of what one attempt tells", async () => {
+    const { answers, sent } = outgoing(true);
+    const said: Answer[] = [
+      started(1),
+      { is: "log", token: 1, stream: "log", text: "first" },
+      { is: "progress", token: 1, value: { j: 0.5 } },
+      succeeded(1),
+    ];
+    answers.push("run", started(2));
+    for (const answer of said) answers.push("run", answer);
+    answers.push("run", succeeded(2));
+    await answers.flushed("run");
+    expect(sent.flat().filter(({ token }) => token === 1)).toEqual(said);
+  });
+});
+
+describe("leases on their way to the thread that renews them", () => {
+  const lease = (jobId: string) => ({ jobId, jobKey: jobId, activeKey: "a", stalledKey: "s", token: "t" });
+
+  it("are told soon, and those of jobs that are over by then not at all", () => {
+    vi.useFakeTimers();
+    try {
+      const told: ToLeaseThread[] = [];
+      const leases = new HeldLeases((message) => told.push(message));
+      leases.hold(lease("long"));
+      leases.hold(lease("short"));
+      leases.release("short");
+      vi.advanceTimersByTime(10);
+      expect(told).toEqual([{ is: "changes", held: [lease("long")], released: [] }]);
+      leases.release("long");
+      vi.advanceTimersByTime(10);
+      expect(told.slice(1)).toEqual([{ is: "changes", held: [], released: ["long"] }]);
+      leases.hold(lease("short"));
+      leases.release("short");
+      vi.advanceTimersByTime(100);
+      expect(told).toHaveLength(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

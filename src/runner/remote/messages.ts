@@ -71,13 +71,16 @@ const returnReasons = ["draining", "module", "capacity"] as const;
 /** Why a worker hands an attempt back. */
 export type ReturnReason = (typeof returnReasons)[number];
 
+/** With an end: which worker began the attempt, where that was not told before. */
+const began = name.optional();
+
 const answer = z.discriminatedUnion("is", [
   z.strictObject({ is: z.literal("started"), token, worker: name }),
   z.strictObject({ is: z.literal("progress"), token, value: encodedValue }),
   z.strictObject({ is: z.literal("log"), token, stream: z.enum(["stdout", "stderr", "log"]), text: z.string() }),
   z.strictObject({ is: z.literal("noted"), token, facts }),
   /** `ms`: how long the attempt ran, for the size of parcels. */
-  z.strictObject({ is: z.literal("succeeded"), token, value: encodedValue, ms: z.number(), usage }),
+  z.strictObject({ is: z.literal("succeeded"), token, value: encodedValue, ms: z.number(), usage, began }),
   z.strictObject({
     is: z.literal("failed"),
     token,
@@ -86,11 +89,12 @@ const answer = z.discriminatedUnion("is", [
     retryable: z.boolean().optional(),
     ms: z.number(),
     usage,
+    began,
   }),
-  z.strictObject({ is: z.literal("lost"), token, error: errorData }),
-  z.strictObject({ is: z.literal("stopped"), token, usage }),
+  z.strictObject({ is: z.literal("lost"), token, error: errorData, began }),
+  z.strictObject({ is: z.literal("stopped"), token, usage, began }),
   /** Handed back: nothing of it runs here, and it may be given to another worker. */
-  z.strictObject({ is: z.literal("returned"), token, because: z.enum(returnReasons), detail: z.string() }),
+  z.strictObject({ is: z.literal("returned"), token, because: z.enum(returnReasons), detail: z.string(), began }),
 ]);
 
 export const answersMessage = z.strictObject({
@@ -132,13 +136,15 @@ export type ParcelMessage = z.infer<typeof parcelMessage>;
 export type AttemptMessage = ParcelMessage["attempts"][number];
 export type WorkMessage = ParcelMessage["works"][number];
 export type Answer = z.infer<typeof answer>;
+/** The last answer to an attempt. */
+export type EndAnswer = Exclude<Answer, { is: "started" | "progress" | "log" | "noted" }>;
 export type AnswersMessage = z.infer<typeof answersMessage>;
 export type ToldMessage = z.infer<typeof toldMessage>;
 /** What a worker says of itself. */
 export type WorkerRecord = z.infer<typeof workerRecord>;
 
-/** Whether an answer is the last one to its attempt. */
-export function isEnd({ is }: Answer): boolean {
+export function isEnd(answer: Answer): answer is EndAnswer {
+  const { is } = answer;
   return is !== "started" && is !== "progress" && is !== "log" && is !== "noted";
 }
 

@@ -51,8 +51,9 @@ export class AnswerReader {
     });
   }
 
-  add(runId: string): void {
-    this.#cursors.set(this.#parts.keys.answers(runId), { runId, last: "0", taken: [], takenBytes: 0 });
+  /** Reads the answers to a run that come after this entry. */
+  add(runId: string, last = "0"): void {
+    this.#cursors.set(this.#parts.keys.answers(runId), { runId, last, taken: [], takenBytes: 0 });
     hold(this.#parts.redis, true);
     if (this.#reading) this.#wake();
     else void this.#read();

@@ -20,6 +20,8 @@ const runTtlSeconds = 86_400;
 const stalledIntervalMs = 500;
 /** A server that starts together with the coordinator is waited for. */
 const firstContactMs = 30_000;
+/** Id of the entry that makes the stream of a new run: its reader need not be woken for it. */
+const firstEntry = "0-1";
 /** Events that BullMQ keeps of a queue: nobody reads them. */
 const eventsKept = 10;
 
@@ -104,12 +106,12 @@ export class BullmqCoordinator implements CoordinatorTransport {
     const answers = this.#keys.answers(runId);
     this.#redis
       .pipeline()
-      .xadd(answers, "*", "opened", "1")
+      .xadd(answers, firstEntry, "opened", "1")
       .expire(answers, runTtlSeconds)
       .zadd(this.#keys.runs, Date.now(), runId)
       .exec()
       .catch(() => {});
-    this.#reader.add(runId);
+    this.#reader.add(runId, firstEntry);
   }
 
   async submit(runId: string, parcels: readonly Parcel[]): Promise<void> {

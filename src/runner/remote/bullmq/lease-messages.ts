@@ -20,8 +20,7 @@ export interface Lease {
 }
 
 export type ToLeaseThread =
-  | { readonly is: "held"; readonly lease: Lease }
-  | { readonly is: "released"; readonly jobId: string }
+  | { readonly is: "changes"; readonly held: readonly Lease[]; readonly released: readonly string[] }
   | { readonly is: "record"; readonly text: string }
   | { readonly is: "close" };
 

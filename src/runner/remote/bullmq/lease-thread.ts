@@ -66,11 +66,9 @@ redis.on("ready", () => void renew());
 
 parentPort!.on("message", (message: ToLeaseThread) => {
   switch (message.is) {
-    case "held":
-      held.set(message.lease.jobId, message.lease);
-      return;
-    case "released":
-      held.delete(message.jobId);
+    case "changes":
+      for (const jobId of message.released) held.delete(jobId);
+      for (const lease of message.held) held.set(lease.jobId, lease);
       return;
     case "record": {
       const first = record === undefined;

@@ -5,6 +5,7 @@ import type { Redis } from "ioredis";
 import type { WorkerTransport, WorkerTransportListener } from "../../../port/transport.js";
 import type { CheckedClusterOptions } from "../options.js";
 import { connect, type Engine, firstContact, patient } from "./connection.js";
+import { HeldLeases } from "./held-leases.js";
 import { Keys } from "./keys.js";
 import type { FromLeaseThread, LeaseSetup, ToLeaseThread } from "./lease-messages.js";
 import { redisTrouble } from "./trouble.js";
@@ -30,6 +31,7 @@ export class BullmqWorker implements WorkerTransport {
   readonly #redis: Redis;
   readonly #orders: Redis;
   readonly #leases: Thread;
+  readonly #held = new HeldLeases((message) => this.#post(message));
   readonly #listener: WorkerTransportListener;
   readonly #workers: Worker[] = [];
 
@@ -91,11 +93,11 @@ export class BullmqWorker implements WorkerTransport {
       const jobId = job.id!;
       const jobKey = worker.toKey(jobId);
       const [activeKey, stalledKey] = [worker.toKey("active"), worker.toKey("stalled")];
-      this.#post({ is: "held", lease: { jobId, jobKey, activeKey, stalledKey, token: token! } });
+      this.#held.hold({ jobId, jobKey, activeKey, stalledKey, token: token! });
       try {
         await handle(jobId, job.data as string);
       } finally {
-        this.#post({ is: "released", jobId });
+        this.#held.release(jobId);
       }
     };
     const worker: Worker = new Worker(name, process, {

@@ -61,6 +61,8 @@ export class Intake {
       takeAnswer(attempt, answer, host);
       return;
     }
+    if (answer.began !== undefined)
+      this.#take(run, { is: "started", token: answer.token, worker: answer.began }, worker, host);
     const { placement, sizes } = this.#state;
     if (answer.is === "succeeded" || answer.is === "failed") sizes.learn(attempt.name, answer.ms);
     if (answer.is === "succeeded" && "r" in answer.value) placement.holds(host, [answer.value.r]);

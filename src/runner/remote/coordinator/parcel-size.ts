@@ -7,7 +7,7 @@
 /** A parcel's attempts take about so long together, where their durations are known. */
 const targetMs = 20;
 /** So much work is worth a parcel of its own, though workers be idle. */
-const worthwhileMs = 2;
+const worthwhileMs = 4;
 /** What an attempt of unknown duration is taken for: four of them fill a parcel. */
 const unknownMs = targetMs / 4;
 const shortestMs = 0.05;

@@ -11,8 +11,7 @@ import { writeParcels } from "./write-parcels.js";
 
 /** Submissions under way at one time: what comes meanwhile is sent together. */
 const submissionsAtOnce = 3;
-/** With more attempts than that under way for each slot, a few milliseconds are waited for more to send. */
-const busyPerSlot = 8;
+/** With more attempts under way than workers have slots, a few milliseconds are waited for more to send. */
 const gatherMs = 3;
 const gathered = 200;
 
@@ -83,9 +82,11 @@ export class Sender {
     };
     // While workers have enough to do, what becomes ready within a moment travels together.
     const { sent, placement } = this.#state;
-    const busy = this.#pending.size < gathered && sent > busyPerSlot * placement.slots;
+    const busy = this.#pending.size < gathered && sent > placement.slots;
     if (busy) setTimeout(flush, gatherMs);
-    else setImmediate(flush);
+    else if (sent > 0) setImmediate(flush);
+    // Workers wait for it.
+    else queueMicrotask(flush);
   }
 
   #place(attempt: CoordinatedAttempt): void {

@@ -27,10 +27,12 @@ export interface AnswersParts {
 
 class Outbox {
   answers: Answer[] = [];
+  /** Where in `answers` lies the beginning of an attempt of which nothing else has been told, by token. */
+  readonly beginnings = new Map<number, number>();
   /** Messages that have not arrived yet. */
   underWay = 0;
   timer: NodeJS.Timeout | undefined;
-  asked: NodeJS.Immediate | undefined;
+  asked = false;
   readonly idle: (() => void)[] = [];
 }
 
@@ -48,7 +50,7 @@ export class Answers {
       outbox = new Outbox();
       this.#outboxes.set(runId, outbox);
     }
-    outbox.answers.push(answer);
+    add(outbox, answer);
     this.#askSend(runId, outbox, isEnd(answer) && !this.#parts.busy());
   }
 
@@ -61,20 +63,23 @@ export class Answers {
 
   /** Sends soon; an end that somebody waits for at once, with whatever else the same turn tells. */
   #askSend(runId: string, outbox: Outbox, urgent: boolean): void {
-    if (outbox.underWay >= mostUnderWay || outbox.asked !== undefined) return;
+    if (outbox.underWay >= mostUnderWay || outbox.asked) return;
     const send = (): void => {
       clearTimeout(outbox.timer);
       outbox.timer = undefined;
-      outbox.asked = undefined;
+      outbox.asked = false;
       void this.#send(runId, outbox);
     };
-    if (urgent) outbox.asked = setImmediate(send);
-    else outbox.timer ??= setTimeout(send, gatherMs);
+    if (urgent) {
+      outbox.asked = true;
+      queueMicrotask(send);
+    } else outbox.timer ??= setTimeout(send, gatherMs);
   }
 
   /** Messages of a run leave in order, by one connection, and none waits for the one before to have arrived. */
   async #send(runId: string, outbox: Outbox): Promise<void> {
     const idle = outbox.idle.splice(0);
+    outbox.beginnings.clear();
     const parts = this.#split(outbox.answers.splice(0));
     outbox.underWay++;
     await Promise.all(parts.map((part) => this.#sendOne(runId, part)));
@@ -116,6 +121,20 @@ export class Answers {
       this.#parts.onTrouble(error as Error);
     }
   }
+}
+
+/** Adds an answer; the end of an attempt whose beginning has not left yet takes its place, and tells it too. */
+function add({ answers, beginnings }: Outbox, answer: Answer): void {
+  const { token } = answer;
+  if (answer.is === "started") {
+    beginnings.set(token, answers.push(answer) - 1);
+    return;
+  }
+  const place = beginnings.get(token);
+  if (place !== undefined) beginnings.delete(token);
+  const beginning = place === undefined ? undefined : answers[place];
+  if (isEnd(answer) && beginning?.is === "started") answers[place!] = { ...answer, began: beginning.worker };
+  else answers.push(answer);
 }
 
 /** About the bytes of an answer; those without a value are small. */
