@@ -14,7 +14,7 @@ export interface WarmOptions {
   readonly maxServers?: number;
   /** A fork server that was not used for so long is ended. Default 5 minutes. */
   readonly serverIdleLimit?: Duration;
-  /** Most memory of one fork server, where a cgroup can hold it; at least 64 MiB. Default `"1GiB"`. */
+  /** Most memory of one fork server, where a cgroup can hold it; at least 64 MiB. Each of its runs takes up to 8 MB of it. Default `"2GiB"`. */
   readonly serverMemoryLimit?: Size;
 }
 
@@ -41,7 +41,7 @@ export function resolveWarmOptions(check: Checker, given: WarmOptions = {}): Res
     idleMs: check.durationMs("warm.idleLimit", options.idleLimit, 60_000, 1),
     maximumServers: check.number("warm.maxServers", options.maxServers, { ...count, minimum: 1 }, 4),
     serverIdleMs: check.durationMs("warm.serverIdleLimit", options.serverIdleLimit, 300_000, 1),
-    serverMemoryBytes: check.bytes("warm.serverMemoryLimit", options.serverMemoryLimit, 2 ** 30, 64 * 2 ** 20),
+    serverMemoryBytes: check.bytes("warm.serverMemoryLimit", options.serverMemoryLimit, 2 ** 31, 64 * 2 ** 20),
     maximumForks: 5000,
   };
 }

@@ -7,9 +7,10 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const imports = `import { SandboxManager } from ${JSON.stringify(join(root, "dist/sandbox/sandbox-manager.js"))};\n`;
 
-/** Runs a module whose code follows after `imports`. */
-export function startSupervisor(code: string): ChildProcess {
-  return spawn(process.execPath, ["--input-type=module", "-e", imports + code], {
+/** Runs a module whose code follows after `imports`; `under` is a command that starts the rest of its own. */
+export function startSupervisor(code: string, under: readonly string[] = []): ChildProcess {
+  const [command, ...args] = [...under, process.execPath, "--input-type=module", "-e", imports + code];
+  return spawn(command!, args, {
     stdio: ["ignore", "pipe", "inherit"],
   });
 }

@@ -14,7 +14,8 @@ alone; they need them to make new ones, to take the uid of each run, and to join
 
 init is forked from the keeper, which is small, and the run from the template, which is large, straight into the
 namespaces that init has made: so only one large fork is paid for each run, and the template is the run's true parent,
-which learns from the kernel, and not from the run, how it ended.
+which learns from the kernel, and not from the run, how it ended. What keeper and template know that forks will write to
+is copied while they fork (`pins.py`, `pages.py`).
 """
 
 import os

@@ -20,6 +20,8 @@ import time
 
 import init
 import kernel
+import pages
+import pins
 import root
 from lines import LineSocket
 
@@ -61,6 +63,7 @@ class Keeper:
         self.watched = {}
         self.poll = select.poll()
         self.template = None
+        self.has_pinned = False
         self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self.operations = {
             "prepare": self.prepare,
@@ -137,6 +140,7 @@ class Keeper:
     # The life of a run
 
     def prepare(self, order):
+        self.pin_pages()
         run = Run(order)
         run.report, report = os.pipe2(os.O_CLOEXEC)
         kernel.unshare(kernel.CLONE_NEWPID)
@@ -151,6 +155,20 @@ class Keeper:
         self.watch(run.init, lambda: self.hear_end(run))
         self.watch(run.report, lambda: self.hear_init(run))
         self.control.send({"event": "init", "id": order["id"], "pid": pid})
+
+    def pin_pages(self):
+        """Once, as soon as there is an init: what it and the keeper have written since it was forked, others will write."""
+        inits = [run.init_pid for run in self.runs.values() if run.report < 0]
+        if self.has_pinned or not inits:
+            return
+        self.has_pinned = True
+        try:
+            # Its own files in /proc are not its own to read where its user was given to it.
+            with kernel.dumpable():
+                written = pages.written_by("self", inits[-1])
+        except OSError:
+            return
+        pins.pin(written, pins.MOST_OF_KEEPER)
 
     def hear_init(self, run):
         words = os.read(run.report, 4096)
@@ -225,7 +243,7 @@ def read_sources():
     """What the template runs, read while the host can still be seen."""
     folder = os.path.dirname(os.path.abspath(__file__))
     sources = {}
-    for name in ("kernel.py", "landlock.py", "lines.py", "pages.py", "run.py", "template.py", "warming.py"):
+    for name in ("kernel.py", "landlock.py", "lines.py", "pages.py", "pins.py", "run.py", "template.py", "warming.py"):
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             sources[name] = file.read()
     return sources

@@ -1,5 +1,6 @@
 """System calls that Python's library does not offer, as functions that raise OSError."""
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -32,6 +33,7 @@ AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
 
 PR_SET_PDEATHSIG = 1
+PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
@@ -76,6 +78,17 @@ def syscall(number, *arguments, what="system call"):
 def prctl(option, *arguments):
     padded = list(arguments) + [0] * (4 - len(arguments))
     return _check(_libc.prctl(option, *[ctypes.c_ulong(value) for value in padded]), f"prctl {option}")
+
+
+@contextlib.contextmanager
+def dumpable():
+    """Meanwhile this process may read all its files in /proc, and so may whoever may trace it."""
+    before = prctl(PR_GET_DUMPABLE)
+    prctl(PR_SET_DUMPABLE, 1)
+    try:
+        yield
+    finally:
+        prctl(PR_SET_DUMPABLE, before)
 
 
 def unshare(flags):

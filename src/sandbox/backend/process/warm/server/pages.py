@@ -1,10 +1,11 @@
-"""The pages that a fork is about to write to, made its own by a few calls.
+"""The pages that a fork will use, known ahead, and asked for at once.
 
 After a fork the kernel copies a page when it is first written to, with a fault for each, and an interpreter writes
 wherever it looks, because it counts references. Such a fault costs several times what the copying does, above all in a
 virtual machine. But runs of one template begin with the same memory and do much the same until the code's own first
-line. So one fork does all of that with a program of the engine's own, and tells which pages it has come to own; every
-run asks for those at once (`MADV_POPULATE_WRITE` of Linux 5.14; earlier kernels refuse, and the faults come one by one).
+line. So one fork does all of that with a program of the engine's own, and tells which pages it has come to own. Of these
+the fork makes copies itself (`pins.py`). For what may not be pinned, and for what is only read, every run asks in a few
+calls (`MADV_POPULATE_WRITE` of Linux 5.14; earlier kernels refuse, and the faults come one by one).
 """
 
 import ctypes
@@ -12,14 +13,15 @@ import json
 import os
 
 import kernel
+import pins
 
 _POPULATE_READ = 22
 _POPULATE_WRITE = 23
 _PRESENT = 1 << 63
 _EXCLUSIVE = 1 << 56
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# One page more costs less than one call more.
-_GAP = {_POPULATE_READ: 15, _POPULATE_WRITE: 1}
+# Reading a page more costs less than one call more; copying one does not.
+_GAP = {_POPULATE_READ: 15, _POPULATE_WRITE: 0}
 _MOST_PAGES = 16_384
 
 _madvise = ctypes.CDLL(None).madvise
@@ -30,6 +32,13 @@ def claim(ranges):
     """`ranges`: of `[advice, address, size]`. What is not there any more is passed over."""
     for advice, address, size in ranges:
         _madvise(address, size, advice)
+
+
+def pin(early, late):
+    """Has as many as it can of the pages that forks write to copied by the fork itself, and gives what is left to claim."""
+    written = [(address, size) for advice, address, size in early + late if advice == _POPULATE_WRITE]
+    pinned = set(written[: pins.pin(written, pins.MOST_OF_TEMPLATE)])
+    return [[entry for entry in ranges if tuple(entry[1:]) not in pinned] for ranges in (early, late)]
 
 
 def learn(rehearse):
@@ -58,6 +67,20 @@ def learn(rehearse):
         text = file.read()
     os.waitpid(pid, 0)
     return json.loads(text) if text != "" else [[], []]
+
+
+def written_by(*processes):
+    """Of forks of one another, this process among them: `(address, size)` of what one of them has written since."""
+    own = [mapping for mapping in _mappings() if mapping[0] == _POPULATE_WRITE]
+    written = [set() for _ in own]
+    for process in processes:
+        pagemap = os.open(f"/proc/{process}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for numbers, (_, found) in zip(written, _used(pagemap, own)):
+                numbers.update(found)
+        finally:
+            os.close(pagemap)
+    return [tuple(entry[1:]) for entry in _ranges([(_POPULATE_WRITE, sorted(numbers)) for numbers in written])]
 
 
 def _mappings():

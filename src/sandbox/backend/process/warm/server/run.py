@@ -62,14 +62,9 @@ def _move_channel(number):
 
 
 def forget_the_template(settings):
-    """What the template knew and drew is not to be seen or drawn again."""
+    """What the template knew and drew is not to be seen or drawn again. `random` seeds itself anew in every fork."""
     for name in settings["ownModules"]:
         sys.modules.pop(name, None)
-    os.environ.clear()
-    os.environ.update(settings["environment"])
-    random = sys.modules.get("random")
-    if random is not None:
-        random.seed()
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()

@@ -189,7 +189,7 @@ def main():
     control = LineSocket(socket.socket(fileno=CONTROL))
     settings = control.receive_one()
     sys.path.remove("/tmp")
-    own_modules = ["kernel", "landlock", "lines", "pages", "run", "warming"]
+    own_modules = ["kernel", "landlock", "lines", "pages", "pins", "run", "warming"]
     settings["ownModules"] = own_modules
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     os.chdir(settings["workFolder"])
@@ -203,10 +203,13 @@ def main():
     warming.prefer_given_files(driver, FRESH)
     sys.stdout.flush()
     sys.stderr.flush()
+    os.environ.clear()
+    os.environ.update(settings["environment"])
     gc.collect()
     gc.disable()
     gc.freeze()
-    settings["early"], settings["late"] = pages.learn(lambda: dry_run(driver, settings))
+    early, late = pages.learn(lambda: dry_run(driver, settings))
+    settings["early"], settings["late"] = pages.pin(early, late)
     template = Template(control, settings, driver)
     order = template.serve()
     # Here only in a fork.
