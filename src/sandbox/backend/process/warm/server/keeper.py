@@ -157,17 +157,17 @@ class Keeper:
         self.control.send({"event": "init", "id": order["id"], "pid": pid})
 
     def pin_pages(self):
-        """Once, as soon as there is an init: what it and the keeper have written since it was forked, others will write."""
+        """Once, when there is an init: what it and the keeper have written since it was forked, the next will write too."""
         inits = [run.init_pid for run in self.runs.values() if run.report < 0]
         if self.has_pinned or not inits:
             return
-        self.has_pinned = True
         try:
             # Its own files in /proc are not its own to read where its user was given to it.
             with kernel.dumpable():
                 written = pages.written_by("self", inits[-1])
         except OSError:
-            return
+            return  # That init has just ended. The next run finds another.
+        self.has_pinned = True
         pins.pin(written, pins.MOST_OF_KEEPER)
 
     def hear_init(self, run):

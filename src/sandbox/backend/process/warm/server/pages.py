@@ -76,7 +76,10 @@ def written_by(*processes):
     for process in processes:
         pagemap = os.open(f"/proc/{process}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            for numbers, (_, found) in zip(written, _used(pagemap, own)):
+            used = _used(pagemap, own)
+            if not any(found for _, found in used):
+                raise ProcessLookupError(f"process {process} has ended")
+            for numbers, (_, found) in zip(written, used):
                 numbers.update(found)
         finally:
             os.close(pagemap)
