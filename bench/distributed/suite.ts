@@ -11,8 +11,12 @@ const ROUNDS = 3;
 const TASKS = 20_000;
 const TRIPS = 500;
 const MILLION = 1_000_000;
+/** Of a coordinator of a million tasks: without a limit it is garbage, which V8 has no reason to collect, that is measured. */
+const HEAP_MEGABYTES = 700;
 const LARGE_USERS = 20;
 const FAR_WORKERS = 10_000;
+
+const limitedHeap = { nodeOptions: [`--max-old-space-size=${HEAP_MEGABYTES}`] };
 
 const contenders = {
   raw: `BullMQ ${versionOf("bullmq")}, addBulk and workers, no graph`,
@@ -29,7 +33,10 @@ export async function run({ log, only }: SuiteOptions): Promise<SuiteResult> {
   const measure = async (what: string, kind: string, count: number, timeoutSeconds: number): Promise<void> => {
     const key = `${what} ${kind}`;
     const args = [what, kind === "million" ? "graph" : kind, String(count)];
-    const sample = await measureInProcess<Measured>("distributed/measure.js", args, { timeoutSeconds });
+    const sample = await measureInProcess<Measured>("distributed/measure.js", args, {
+      timeoutSeconds,
+      ...(kind === "million" && limitedHeap),
+    });
     if ("failed" in sample) failures.set(key, sample.failed);
     else samples.set(key, [...(samples.get(key) ?? []), sample]);
     log(`${key}: ${"failed" in sample ? sample.failed : JSON.stringify(sample)}`);
@@ -140,7 +147,12 @@ function goalsOf(
       measured: megabytes(redis),
       met: redis < 64e6,
     });
-    goals.push({ what, goal: "coordinator under 1 GB", measured: megabytes(coordinator), met: coordinator < 1e9 });
+    goals.push({
+      what,
+      goal: `coordinator under 1 GB, with a heap limit of ${HEAP_MEGABYTES} MB`,
+      measured: megabytes(coordinator),
+      met: coordinator < 1e9,
+    });
   }
   return goals;
 }

@@ -7,10 +7,12 @@ const graceSeconds = 10;
 export async function measureInProcess<T>(
   script: string,
   args: readonly string[],
-  options: { readonly timeoutSeconds: number },
+  options: { readonly timeoutSeconds: number; readonly nodeOptions?: readonly string[] },
 ): Promise<T | { readonly failed: string }> {
   const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
-  const child = spawn(process.execPath, ["--expose-gc", path, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--expose-gc", ...(options.nodeOptions ?? []), path, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk) => {
