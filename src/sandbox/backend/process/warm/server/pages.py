@@ -13,15 +13,14 @@ import json
 import os
 
 import kernel
-import pins
 
 _POPULATE_READ = 22
-_POPULATE_WRITE = 23
+POPULATE_WRITE = 23
 _PRESENT = 1 << 63
 _EXCLUSIVE = 1 << 56
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Reading a page more costs less than one call more; copying one does not.
-_GAP = {_POPULATE_READ: 15, _POPULATE_WRITE: 0}
+_GAP = {_POPULATE_READ: 15, POPULATE_WRITE: 0}
 _MOST_PAGES = 16_384
 
 _madvise = ctypes.CDLL(None).madvise
@@ -32,13 +31,6 @@ def claim(ranges):
     """`ranges`: of `[advice, address, size]`. What is not there any more is passed over."""
     for advice, address, size in ranges:
         _madvise(address, size, advice)
-
-
-def pin(early, late):
-    """Has as many as it can of the pages that forks write to copied by the fork itself, and gives what is left to claim."""
-    written = [(address, size) for advice, address, size in early + late if advice == _POPULATE_WRITE]
-    pinned = set(written[: pins.pin(written, pins.MOST_OF_TEMPLATE)])
-    return [[entry for entry in ranges if tuple(entry[1:]) not in pinned] for ranges in (early, late)]
 
 
 def learn(rehearse):
@@ -71,7 +63,7 @@ def learn(rehearse):
 
 def written_by(*processes):
     """Of forks of one another, this process among them: `(address, size)` of what one of them has written since."""
-    own = [mapping for mapping in _mappings() if mapping[0] == _POPULATE_WRITE]
+    own = [mapping for mapping in _mappings() if mapping[0] == POPULATE_WRITE]
     written = [set() for _ in own]
     for process in processes:
         pagemap = os.open(f"/proc/{process}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
@@ -83,7 +75,7 @@ def written_by(*processes):
                 numbers.update(found)
         finally:
             os.close(pagemap)
-    return [tuple(entry[1:]) for entry in _ranges([(_POPULATE_WRITE, sorted(numbers)) for numbers in written])]
+    return [tuple(entry[1:]) for entry in _ranges([(POPULATE_WRITE, sorted(numbers)) for numbers in written])]
 
 
 def _mappings():
@@ -94,7 +86,7 @@ def _mappings():
             place, rights, _, _, inode, *name = line.split(maxsplit=5)
             start, end = (int(part, 16) for part in place.split("-"))
             if rights.startswith("rw") and rights.endswith("p"):
-                found.append((_POPULATE_WRITE, start, end))
+                found.append((POPULATE_WRITE, start, end))
             elif rights.startswith("r") and inode != "0":
                 found.append((_POPULATE_READ, start, end))
     return found
@@ -105,7 +97,7 @@ def _used(pagemap, mappings):
     found = []
     left = _MOST_PAGES
     for advice, start, end in mappings:
-        wanted = _PRESENT | _EXCLUSIVE if advice == _POPULATE_WRITE else _PRESENT
+        wanted = _PRESENT | _EXCLUSIVE if advice == POPULATE_WRITE else _PRESENT
         first = start // _PAGE
         entries = memoryview(os.pread(pagemap, (end - start) // _PAGE * 8, first * 8)).cast("Q")
         numbers = [first + place for place, entry in enumerate(entries) if entry & wanted == wanted][:left]

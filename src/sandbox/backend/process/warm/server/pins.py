@@ -12,6 +12,7 @@ import ctypes
 import os
 
 import kernel
+import pages
 
 # Of the usual limit: the template, which needs most, leaves enough to the keeper.
 MOST_OF_TEMPLATE = 13 << 19
@@ -26,6 +27,13 @@ _ENTRIES = 1
 
 class _Buffer(ctypes.Structure):
     _fields_ = [("address", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+
+
+def pin_written(early, late):
+    """Of what forks were learned to use (`pages.learn`), pins what they write to, and gives what is left to claim."""
+    written = [(address, size) for advice, address, size in early + late if advice == pages.POPULATE_WRITE]
+    pinned = set(written[: pin(written, MOST_OF_TEMPLATE)])
+    return [[entry for entry in ranges if tuple(entry[1:]) not in pinned] for ranges in (early, late)]
 
 
 def pin(ranges, most_bytes):

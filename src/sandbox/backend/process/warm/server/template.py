@@ -18,6 +18,7 @@ import traceback  # noqa: E402
 
 import kernel  # noqa: E402
 import pages  # noqa: E402
+import pins  # noqa: E402
 import run  # noqa: E402
 import warming  # noqa: E402
 from lines import LineSocket  # noqa: E402
@@ -209,7 +210,7 @@ def main():
     gc.disable()
     gc.freeze()
     early, late = pages.learn(lambda: dry_run(driver, settings))
-    settings["early"], settings["late"] = pages.pin(early, late)
+    settings["early"], settings["late"] = pins.pin_written(early, late)
     template = Template(control, settings, driver)
     order = template.serve()
     # Here only in a fork.
