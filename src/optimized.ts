@@ -1,4 +1,4 @@
-/** `orchestrator-executor/optimized`: a cache of results, batches, pools of resources, and calls spread over endpoints. */
+/** `orchestrator-executor/optimized`: a cache of results, batches, pools of resources and threads, and calls spread over endpoints. */
 export { type OptimizedConfig, OptimizedExecutor } from "./executor/optimized-executor.js";
 export {
   type BatchContext,
@@ -40,3 +40,5 @@ export { cacheKeyOf } from "./optimize/fingerprint/fingerprint.js";
 export type { PoolWarning, ResourcePoolOptions } from "./optimize/pool/options.js";
 export { type PoolStats, ResourcePool } from "./optimize/pool/resource-pool.js";
 export type { CacheTierStats, ServingCache } from "./port/cache-store.js";
+export type { WorkerPoolOptions } from "./runner/thread/options.js";
+export { WorkerPool } from "./runner/thread/worker-pool.js";

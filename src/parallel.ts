@@ -77,5 +77,3 @@ export type {
   TracedAttempt,
 } from "./port/observer.js";
 export type { LimitEnforcement } from "./port/runner.js";
-export type { WorkerPoolOptions } from "./runner/thread/options.js";
-export { WorkerPool } from "./runner/thread/worker-pool.js";
