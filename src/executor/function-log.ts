@@ -10,7 +10,7 @@ export class FunctionLog implements FunctionBatch {
   succeeded = new Int32Array(0);
   count = 0;
   started = 0;
-  since = 0;
+  readonly since: number;
   startedSum = 0;
   mostMore = 0;
   readonly kindOf: (task: number) => number;
@@ -19,12 +19,15 @@ export class FunctionLog implements FunctionBatch {
   readonly #threw: (thrown: unknown) => void;
   #most = mostFunctions;
 
+  /** @param since a time near those of the run. */
   constructor(
+    since: number,
     table: TaskTable,
     kindOf: (task: number) => number,
     tallies: readonly RunTally[],
     threw: (thrown: unknown) => void,
   ) {
+    this.since = since;
     this.#table = table;
     this.kindOf = kindOf;
     this.#tallies = tallies;
@@ -44,7 +47,6 @@ export class FunctionLog implements FunctionBatch {
   }
 
   start(at: number): void {
-    if (this.since === 0) this.since = at;
     this.startedSum += at - this.since;
     const more = ++this.started - this.count;
     if (more > this.mostMore) this.mostMore = more;

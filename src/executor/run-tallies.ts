@@ -10,6 +10,7 @@ import { TaskState } from "../core/task-state.js";
 import type { AttemptEndedEvent } from "../model/event.js";
 import type { TaskStatus } from "../model/result.js";
 import type { Task } from "../model/task.js";
+import type { Clock } from "../port/clock.js";
 import type { AttemptEndDetails, HeldAmounts, RunTally } from "../port/observer.js";
 import { FunctionLog } from "./function-log.js";
 import type { Outcomes } from "./outcomes.js";
@@ -21,6 +22,7 @@ export interface TallyParts {
   readonly scheduler: Scheduler;
   readonly outcomes: Outcomes;
   readonly limits: NamedLimits;
+  readonly clock: Clock;
   /** Told what a tally threw. */
   readonly threw: (thrown: unknown) => void;
 }
@@ -41,7 +43,8 @@ export class RunTallies {
   constructor(parts: TallyParts) {
     this.#parts = parts;
     this.#knownKinds = parts.kinds;
-    this.#functions = new FunctionLog(parts.scheduler.table, (task) => this.#kindOf(task), this.#tallies, parts.threw);
+    const { clock, scheduler, threw } = parts;
+    this.#functions = new FunctionLog(clock.now(), scheduler.table, (task) => this.#kindOf(task), this.#tallies, threw);
   }
 
   get any(): boolean {

@@ -30,9 +30,9 @@ export class UsageMeter {
     const state = this.#state;
     const before = state[now]!;
     // Amounts are thousandths at the finest: what a sum of fractions leaves beyond that is no use of anything.
-    const next = Math.max(0, Math.round((before + amount) * 1e6) / 1e6);
-    this.#step(next - before, at);
-    if (next > state[peak]!) state[peak] = next;
+    state[now] = Math.max(0, Math.round((before + amount) * 1e6) / 1e6);
+    if (state[now]! > state[peak]!) state[peak] = state[now]!;
+    this.#addMoment(state[now]! - before, at);
   }
 
   /**
@@ -45,7 +45,8 @@ export class UsageMeter {
   changeAll(change: number, most: number, sum: number, since: number): void {
     const state = this.#state;
     if (state[now]! + most > state[peak]!) state[peak] = state[now]! + most;
-    this.#step(change, since);
+    state[now]! += change;
+    this.#addMoment(change, since);
     state[moment]! += sum;
   }
 
@@ -61,10 +62,9 @@ export class UsageMeter {
     state[peak] = state[now]!;
   }
 
-  #step(change: number, at: number): void {
+  #addMoment(change: number, at: number): void {
     const state = this.#state;
     if (Number.isNaN(state[origin]!)) state[origin] = at;
-    state[now]! += change;
     state[moment]! += change * (at - state[origin]!);
   }
 

@@ -10,6 +10,25 @@ function lasting(clock: SimulatedClock, seconds: number): Task["run"] {
 }
 
 describe("ExecutionMonitor", () => {
+  test("tells use over time on a clock that begins at 0, and of what began before it was asked", async () => {
+    const clock = new SimulatedClock(0);
+    const [early, late] = [new ExecutionMonitor(), new ExecutionMonitor()];
+    const executor = new ParallelExecutor({ monitor: early, maxConcurrentTasks: 2 }, { clock });
+    const tasks: Task[] = ["a", "b", "c"].map((id, place, ids) => ({
+      id,
+      run: lasting(clock, 1),
+      dependsOn: ids.slice(0, place),
+    }));
+    await using run = executor.run(tasks);
+    clock.schedule(1500, () => void run.observe(late));
+    await clock.runUntil(run.results);
+    expect(early.getMetrics().resourceUtilization.slots).toMatchObject({ now: 0, peak: 1, average: 1 });
+    const { slots } = late.getMetrics().resourceUtilization;
+    expect(slots).toMatchObject({ now: 0, peak: 1 });
+    // It was told at 1.5 s of an attempt that runs since 1 s; what is in use is counted from its start.
+    expect(slots!.average * late.getMetrics().activeTime).toBeCloseTo(2);
+  });
+
   test("tells what a reader would count by hand", async () => {
     const clock = new SimulatedClock(1_000_000);
     const monitor = new ExecutionMonitor();

@@ -56,6 +56,21 @@ describe("what is in use over time", () => {
     );
   });
 
+  test("is as round as the amounts are", () => {
+    const amounts = fc.array(fc.integer({ min: 1, max: 5000 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(amounts, (thousandths) => {
+        const meter = new UsageMeter();
+        let used = 0;
+        for (const amount of thousandths) {
+          used += amount;
+          meter.change(amount / 1000, epoch);
+          expect([meter.now, meter.peak]).toEqual([used / 1000, used / 1000]);
+        }
+      }),
+    );
+  });
+
   test("is the same when many changes are told at once", () => {
     fc.assert(
       fc.property(changes, changes, (first, second) => {
