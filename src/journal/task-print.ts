@@ -15,8 +15,7 @@ import type { TaskPrints } from "./record.js";
 const deepest = 12;
 
 export class TaskPrinter {
-  readonly #functions = new WeakMap<object, string>();
-  /** Of work that is described; many tasks have the same. */
+  /** Of functions and of work that is described; many tasks have the same. */
   readonly #works = new WeakMap<object, string>();
   readonly #texts = new Map<string, string>();
 
@@ -26,14 +25,14 @@ export class TaskPrinter {
   }
 
   #work({ run, version }: Task): string {
-    const print = typeof run === "function" ? this.#function(run) : this.#described(run);
+    const print = this.#once(run);
     return version === undefined ? print : `${this.#text(version)} ${print}`;
   }
 
-  #described(work: object): string {
+  #once(work: object): string {
     let print = this.#works.get(work);
     if (print === undefined) {
-      print = this.#digest(work);
+      print = typeof work === "function" ? this.#function(work) : this.#digest(work);
       this.#works.set(work, print);
     }
     return print;
@@ -49,18 +48,14 @@ export class TaskPrinter {
     )
       return "";
     const names = inputs === undefined ? "" : Object.entries(inputs).join(";");
-    const parts = [name ?? "", names, trigger ?? "", when === undefined ? "" : this.#function(when)];
+    const parts = [name ?? "", names, trigger ?? "", when === undefined ? "" : this.#once(when)];
     if (sandbox !== undefined) parts.push(this.#digest(sandbox));
     return this.#text(parts.join("\n"));
   }
 
   #function(run: object): string {
-    const known = this.#functions.get(run);
-    if (known !== undefined) return known;
     const parts = parentParts(run);
-    const print = parts === undefined ? this.#text(String(run)) : this.#digest(parts);
-    this.#functions.set(run, print);
-    return print;
+    return parts === undefined ? this.#text(String(run)) : this.#digest(parts);
   }
 
   #text(text: string): string {
