@@ -68,7 +68,10 @@ export interface CoordinatorTransportListener {
 }
 
 export interface WorkerTransport {
-  /** Claims parcels of these queues, so many of each at once; a parcel is complete when `handle` resolves. */
+  /**
+   * Claims parcels of these queues, so many of each at once; a parcel is complete when `handle` resolves. Resolves when it
+   * serves and what it was described as is there to be seen.
+   */
   serve(queues: readonly string[], atOnce: number, handle: (id: string, text: string) => Promise<void>): Promise<void>;
   /** Gives answers to whoever coordinates the run; false where nobody does any more. */
   answer(runId: string, text: string): Promise<boolean>;

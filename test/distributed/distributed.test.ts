@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type DistributedOptions, distributed, readCluster } from "#src/distributed.js";
+import { type DistributedOptions, distributed, readCluster, startWorker } from "#src/distributed.js";
 import type { RunEvent } from "#src/model/event.js";
 import { code, command, OrchestratorError, ParallelExecutor, subprocess, worker } from "#src/parallel.js";
 import type { Observer } from "#src/port/observer.js";
@@ -283,6 +283,17 @@ describe.runIf(present("redis"))("tasks on workers", { timeout: patience }, () =
     expect(printed).toMatch(/^default +\d+ +\d+ +2$/m);
     writeFileSync(go, "");
     await running.results;
+  });
+
+  it("are served by a worker that whoever looks at the cluster sees from when it is ready until it ends", async () => {
+    const seen = async () => (await readCluster({ connection: cluster.url })).workers.map(({ id }) => id);
+    for (let round = 0; round < 5; round++) {
+      const id = `seen-${round}`;
+      const own = await startWorker({ connection: cluster.url, queue: "seen", id });
+      expect(await seen()).toContain(id);
+      await own.close();
+      expect(await seen()).not.toContain(id);
+    }
   });
 
   it("of several coordinators share workers and queues, and each gets its own results", async () => {

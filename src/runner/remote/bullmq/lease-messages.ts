@@ -26,4 +26,6 @@ export type ToLeaseThread =
 
 export type FromLeaseThread =
   | { readonly is: "lost"; readonly jobId: string }
+  /** The worker's record stands in Redis, which is told once, or was refused. */
+  | { readonly is: "record"; readonly error?: string }
   | { readonly is: "trouble"; readonly message: string };

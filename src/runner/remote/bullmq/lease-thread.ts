@@ -11,6 +11,7 @@ import type { FromLeaseThread, Lease, LeaseSetup, ToLeaseThread } from "./lease-
 const { connection, leaseMs, recordKey, listKey, workerId } = workerData as LeaseSetup;
 const held = new Map<string, Lease>();
 let record: string | undefined;
+let published = false;
 
 /**
  * Renews the lock where it is ours. One that has run out is taken again as long as the job is still with its worker:
@@ -33,17 +34,24 @@ const redis: Redis = connect({ Redis: await loadRedis() }, connection, (error) =
   tell({ is: "trouble", message: error.message }),
 );
 let renewing = false;
+let askedAgain = false;
 
 async function renew(): Promise<void> {
-  if (renewing || redis.status !== "ready") return;
+  if (redis.status !== "ready") return;
+  if (renewing) {
+    // What it is asked for came too late for the one that is under way.
+    askedAgain = true;
+    return;
+  }
   renewing = true;
   try {
     const leases = [...held.values()];
     const pipeline = redis.pipeline();
     for (const { jobId, jobKey, activeKey, stalledKey, token } of leases)
       pipeline.eval(renewScript, 3, `${jobKey}:lock`, activeKey, stalledKey, token, leaseMs, jobId);
-    if (record !== undefined) {
-      pipeline.set(recordKey, record, "PX", leaseMs);
+    const told = record;
+    if (told !== undefined) {
+      pipeline.set(recordKey, told, "PX", leaseMs);
       pipeline.zadd(listKey, Date.now() + leaseMs, workerId);
     }
     const replies = await pipeline.exec();
@@ -54,10 +62,23 @@ async function renew(): Promise<void> {
       held.delete(lease.jobId);
       tell({ is: "lost", jobId: lease.jobId });
     });
+    if (told !== undefined) tellRecord(replies!.slice(leases.length).find(([error]) => error !== null)?.[0]);
   } catch (error) {
     tell({ is: "trouble", message: (error as Error).message });
   } finally {
     renewing = false;
+  }
+  if (!askedAgain) return;
+  askedAgain = false;
+  void renew();
+}
+
+/** Tells that the record stands in Redis, once, and whenever it was refused. */
+function tellRecord(error: Error | null | undefined): void {
+  if (error != null) tell({ is: "record", error: error.message });
+  else if (!published) {
+    published = true;
+    tell({ is: "record" });
   }
 }
 
@@ -78,6 +99,8 @@ parentPort!.on("message", (message: ToLeaseThread) => {
     }
     case "close":
       clearInterval(timer);
+      // A renewal that follows the one under way must not bring it back.
+      record = undefined;
       void forget();
   }
 });

@@ -8,7 +8,7 @@ import { connect, type Engine, firstContact, patient } from "./connection.js";
 import { HeldLeases } from "./held-leases.js";
 import { Keys } from "./keys.js";
 import type { FromLeaseThread, LeaseSetup, ToLeaseThread } from "./lease-messages.js";
-import { redisTrouble } from "./trouble.js";
+import { isFinal, redisTrouble } from "./trouble.js";
 
 /** Seconds that a worker without work waits for BullMQ's marker before it looks again. */
 const drainDelaySeconds = 5;
@@ -34,6 +34,9 @@ export class BullmqWorker implements WorkerTransport {
   readonly #held = new HeldLeases((message) => this.#post(message));
   readonly #listener: WorkerTransportListener;
   readonly #workers: Worker[] = [];
+  /** Settled when whoever looks at the cluster can see this worker, or never will. */
+  readonly #seen: Promise<void>;
+  #onSeen!: (error?: Error) => void;
 
   constructor(engine: Engine, options: CheckedClusterOptions, workerId: string, listener: WorkerTransportListener) {
     this.#engine = engine;
@@ -46,6 +49,10 @@ export class BullmqWorker implements WorkerTransport {
     this.#orders.on("message", (channel: string, text: string) =>
       listener.onTold(text, channel === this.#keys.orders()),
     );
+    this.#seen = new Promise((resolve, reject) => {
+      this.#onSeen = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    this.#seen.catch(() => {});
     this.#leases = this.#startLeases();
   }
 
@@ -57,7 +64,7 @@ export class BullmqWorker implements WorkerTransport {
     await firstContact(this.#orders, this.#options.connection);
     await this.#orders.subscribe(this.#keys.orders(), this.#keys.orders(this.#workerId));
     for (const name of queues) this.#workers.push(this.#claim(name, atOnce, handle));
-    await Promise.all(this.#workers.map((worker) => worker.waitUntilReady()));
+    await Promise.all([this.#seen, ...this.#workers.map((worker) => worker.waitUntilReady())]);
   }
 
   async answer(runId: string, text: string): Promise<boolean> {
@@ -140,10 +147,25 @@ export class BullmqWorker implements WorkerTransport {
     const thread = new Thread(new URL("./lease-thread.js", import.meta.url), { workerData: setup, execArgv: [] });
     thread.on("message", (message: FromLeaseThread) => {
       if (message.is === "lost") this.#listener.onLeaseLost(message.jobId);
+      else if (message.is === "record") this.#recorded(message.error);
       else this.#listener.onTrouble(new Error(message.message));
     });
-    thread.on("error", (error) => this.#listener.onTrouble(error as Error));
+    thread.on("error", (error) => {
+      this.#onSeen(error as Error);
+      this.#listener.onTrouble(error as Error);
+    });
     return thread;
+  }
+
+  #recorded(refusal: string | undefined): void {
+    if (refusal === undefined) {
+      this.#onSeen();
+      return;
+    }
+    const error = new Error(refusal);
+    const trouble = redisTrouble(this.#options.connection, error);
+    this.#listener.onTrouble(trouble);
+    if (isFinal(error)) this.#onSeen(trouble);
   }
 
   #post(message: ToLeaseThread): void {
