@@ -7,9 +7,8 @@ export type { RunResults } from "./executor/outcomes.js";
 export { ParallelExecutor } from "./executor/parallel-executor.js";
 export type { RerunOptions } from "./executor/rerun.js";
 export type { Run } from "./executor/run.js";
-export type { JournalOptions, RunOptions } from "./executor/run-options.js";
+export type { JournalOptions, RunOptions, StreamOptions } from "./executor/run-options.js";
 export { type PushOptions, type TakeOptions, TaskQueue, type TaskQueueOptions } from "./executor/task-queue.js";
-export type { StreamOptions } from "./executor/task-stream.js";
 export type { SpawnedTasks, SpawnOptions, TaskContext, WorkerContext } from "./model/context.js";
 export { code, command, deferred, subprocess, type WorkerFunction, worker } from "./model/describe.js";
 export {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { type JournalledRun, readJournal } from "../journal/read-journal.js";
 import { listRuns } from "../journal/run-folders.js";
-import { nearestName } from "../model/nearest-name.js";
+import { nearestName } from "../model/check.js";
 import { UsageError } from "./exit-code.js";
 import { aboutPipeline } from "./journal-flags.js";
 

@@ -11,8 +11,9 @@
  * a task of higher user priority goes ahead of it. (Feitelson and Weil 1998 call this "EASY backfilling"; there the
  * durations of tasks are known, here they are not, so the reservation is of resources rather than of a time.)
  */
+
+import { emptyDemand } from "./limits.js";
 import type { Demand, Limits, Plan } from "./plan.js";
-import { emptyDemand } from "./plan.js";
 import { type Before, ReadyQueue } from "./ready-queue.js";
 
 interface DemandClass {

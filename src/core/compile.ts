@@ -8,10 +8,9 @@
 import type { Task } from "../model/task.js";
 import type { CacheDefaults } from "./cache-option.js";
 import { planOrder } from "./drive.js";
-import type { NamedLimits } from "./limits.js";
+import type { NamedLimits, PoolResources } from "./limits.js";
 import type { Adjacency, Plan } from "./plan.js";
 import type { Policy } from "./policy.js";
-import type { PoolResources } from "./pool-resources.js";
 import { describeId, ProblemList } from "./problem-list.js";
 import { DependencyReader } from "./read-dependencies.js";
 import { OptionReader } from "./read-options.js";

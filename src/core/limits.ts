@@ -1,9 +1,8 @@
 /** The resources that a run may use at once, by name, in whole units so that sums are exact. */
+import type { ResourceSource, ResourceSources } from "../model/pool.js";
 import type { Task } from "../model/task.js";
 import { exactBytes, parseBytes } from "../model/units.js";
 import type { Demand, Limits } from "./plan.js";
-import { emptyDemand } from "./plan.js";
-import type { PoolResources } from "./pool-resources.js";
 
 /** Resource 0 is CPU in thousandths of a core, 1 is memory in bytes, the rest are custom, in thousandths. */
 export const cpuResource = 0;
@@ -46,6 +45,9 @@ export function describeAmounts(
 function toThousandths(amount: number): number {
   return amount === Number.POSITIVE_INFINITY ? amount : Math.round(amount * 1000);
 }
+
+/** Of a task that declares nothing. */
+export const emptyDemand: Demand = { resources: [], amounts: [] };
 
 /** Turns declared resources into demands, one object for each distinct demand. */
 export class DemandReader {
@@ -110,5 +112,45 @@ export class DemandReader {
     if (typeof declared === "number" && declared >= 0 && declared <= 1e9) return Math.round(declared * 1000);
     report(`resources.${name}: takes a number from 0 to 1e9, got ${JSON.stringify(declared)}`);
     return undefined;
+  }
+}
+
+/**
+ * The pools that tasks use, as resources of the run: a task that would only wait for a pool takes no slot from others. A pool
+ * that others use too may still let it wait.
+ */
+
+export class PoolResources {
+  /** Most leases of each pool at once, in the order of their numbers. */
+  readonly capacities: number[] = [];
+  readonly #first: number;
+  readonly #numbers = new Map<ResourceSource<unknown>, number>();
+  #open = true;
+
+  /** @param first number of the first pool's resource. */
+  constructor(first: number) {
+    this.#first = first;
+  }
+
+  /** Numbers of the resources that stand for these pools; of none whose capacity is not known. */
+  of(use: ResourceSources): number[] {
+    if (typeof use !== "object" || use === null) return [];
+    return Object.values(use)
+      .map((source) => this.#numberOf(source))
+      .filter((number) => number !== undefined);
+  }
+
+  /** No pool is added from now on: the run has begun with those that are known. */
+  freeze(): void {
+    this.#open = false;
+  }
+
+  #numberOf(source: ResourceSource<unknown>): number | undefined {
+    const known = this.#numbers.get(source);
+    const max = source?.max;
+    if (known !== undefined || !this.#open || typeof max !== "number" || !(max >= 1)) return known;
+    const number = this.#first + this.capacities.push(max) - 1;
+    this.#numbers.set(source, number);
+    return number;
   }
 }

@@ -58,5 +58,3 @@ export interface Limits {
   /** Capacity of each resource, in its smallest unit. */
   readonly capacities: readonly number[];
 }
-
-export const emptyDemand: Demand = { resources: [], amounts: [] };

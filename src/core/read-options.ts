@@ -1,13 +1,12 @@
 /** Reads the options of a graph's tasks into columns, each made only where some task has the option. */
+import type { BatchHandler } from "../model/batch.js";
 import { repeatedTask } from "../model/graph.js";
 import type { Task } from "../model/task.js";
-import { BatchKeys } from "./batch-keys.js";
 import { askedOnly, isHandedOver } from "./cache-option.js";
 import type { CompileSettings } from "./compile.js";
-import { DemandReader } from "./limits.js";
+import { DemandReader, PoolResources } from "./limits.js";
 import type { Demand } from "./plan.js";
 import type { Policy } from "./policy.js";
-import { PoolResources } from "./pool-resources.js";
 import { describeId, type ProblemList } from "./problem-list.js";
 import { checkTask, PolicyReader, readDurationMs } from "./task-options.js";
 
@@ -95,4 +94,19 @@ function fillUnknown(durations: Float64Array): Float64Array {
   }
   const mean = known === 0 ? 1 : sum / known;
   return durations.map((duration) => (duration < 0 ? mean : duration));
+}
+
+/** Holds that the tasks of one batch key have one handler: with several, none would ever be called together. */
+export class BatchKeys {
+  readonly #handlers = new Map<string, BatchHandler<never, unknown>>();
+
+  read({ run }: Task, report: (message: string) => void): void {
+    if (typeof run !== "object" || run === null || run.kind !== "batch") return;
+    const known = this.#handlers.get(run.key);
+    if (known === undefined) this.#handlers.set(run.key, run.handler);
+    else if (known !== run.handler)
+      report(
+        `batch "${run.key}" has another handler here than in a task before: make the work once and give it to each task`,
+      );
+  }
 }

@@ -16,7 +16,7 @@
  *
  * Over 400 lines, because the moves of one state machine are to be read side by side: each may run into any other.
  */
-import { assertNever } from "../model/assert-never.js";
+import { assertNever } from "../model/error.js";
 import { Admission } from "./admission.js";
 import type { CancelCause, EndReason } from "./effect.js";
 import { EffectList } from "./effect-list.js";

@@ -1,15 +1,13 @@
 /** Reads the options of one task: refuses what is malformed or unknown, and turns the rest into a policy. */
 
-import { describe } from "../model/check.js";
+import { describe, nearestName } from "../model/check.js";
 import { commandProblems } from "../model/command-options.js";
 import { isParentFunction } from "../model/graph.js";
-import { nearestName } from "../model/nearest-name.js";
 import type { RetryPolicy, Task, TriggerRule } from "../model/task.js";
 import { type Duration, parseDurationMs } from "../model/units.js";
 import type { CommandWork } from "../model/work.js";
 import { askedOnly, type CacheDefaults, checkCacheOption, isHandedOver } from "./cache-option.js";
 import { type Policy, Trigger } from "./policy.js";
-import { checkUseOption } from "./use-option.js";
 
 type Report = (message: string) => void;
 
@@ -219,4 +217,24 @@ export function readRetries(retries: number | RetryPolicy, defaults: Policy, rep
     delayMs,
     maxDelayMs: readDurationMs("retries.maxDelay", retries.maxDelay, report) ?? longest,
   };
+}
+
+/** Reads the option `use`. */
+export function checkUseOption(task: Task, report: (message: string) => void): void {
+  const { use, run } = task;
+  if (typeof use !== "object" || use === null || Array.isArray(use)) {
+    report("use: takes an object of pools such as { browser: browsers }");
+    return;
+  }
+  if (typeof run !== "function")
+    report("use: only a function of this process can use what a pool gives; others would be given a copy");
+  const seen = new Set<unknown>();
+  for (const [name, source] of Object.entries(use)) {
+    if (typeof source?.acquire !== "function") report(`use.${name}: takes a ResourcePool, or anything with acquire()`);
+    // Two tasks that each hold one of two would wait for each other.
+    else if (seen.has(source)) report(`use.${name}: names a pool that the task uses already`);
+    seen.add(source);
+    if (Object.hasOwn(task.inputs ?? {}, name) || Object.hasOwn(task.with ?? {}, name))
+      report(`use.${name}: is the name of an input too`);
+  }
 }

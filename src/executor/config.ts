@@ -1,6 +1,7 @@
 /** Options of an executor, validated once. */
+
 import { availableParallelism, totalmem } from "node:os";
-import { resolveCacheOptions } from "../core/cache-settings.js";
+import { askedOnly, type CacheDefaults, resolveCacheOptions } from "../core/cache-option.js";
 import { makeLimits, type NamedLimits } from "../core/limits.js";
 import { type Policy, plainPolicy } from "../core/policy.js";
 import { readRetries } from "../core/task-options.js";
@@ -13,7 +14,6 @@ import type { Duration, Size } from "../model/units.js";
 import type { Backend } from "../port/backend.js";
 import type { ServingCache } from "../port/cache-store.js";
 import type { Observer } from "../port/observer.js";
-import { type ExecutorFeatures, plainFeatures } from "./features.js";
 
 /** How tasks are carried out. */
 export const ExecutionMode = {
@@ -219,3 +219,22 @@ export function inParallel(config: ResolvedConfig): ResolvedConfig {
   if (config.mode !== "sequential") return config;
   return { ...config, mode: "parallel", limits: { ...config.limits, slots: config.maxConcurrentTasks } };
 }
+
+/** What an executor does beyond running tasks, where somebody asks for it. */
+export interface ExecutorFeatures {
+  /** Most items of a batch call whose work names no `batchSize`; `undefined` leaves it to the runner of batches. */
+  readonly batchSize: number | undefined;
+  /** Whether batch tasks are gathered; otherwise each is a call of its own. */
+  readonly gather: boolean;
+  /** Whether workers of the kinds that a run names are started with the run, and kept until the executor is closed. */
+  readonly keepWarm: boolean;
+  readonly caching: CacheDefaults;
+}
+
+/** Of an executor of which nothing is asked. */
+export const plainFeatures: ExecutorFeatures = {
+  batchSize: undefined,
+  gather: true,
+  keepWarm: false,
+  caching: askedOnly,
+};

@@ -16,6 +16,7 @@ import { isEnd, TaskState } from "../core/task-state.js";
 import { asError, OrchestratorError, toErrorData } from "../model/error.js";
 import type { FailureReason } from "../model/result.js";
 import type { RunJournal } from "../port/journal.js";
+import { reportRestored, restoreRun } from "./restore-run.js";
 import type { RunState } from "./run-state.js";
 
 type AttemptEnd = Extract<
@@ -53,6 +54,16 @@ export class JournalGate {
 
   /** Why the journal is not complete. */
   error: OrchestratorError | undefined;
+
+  /** Takes over what earlier processes did, before the run starts. */
+  restore(): void {
+    restoreRun(this.#run, this.journal);
+  }
+
+  /** Tells whoever watches what was taken over. */
+  reportRestored(): void {
+    reportRestored(this.#run, this.journal);
+  }
 
   /** Whether events wait to be written. */
   get holds(): boolean {

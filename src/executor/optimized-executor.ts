@@ -6,8 +6,8 @@ import type { TaskGraph } from "../model/graph.js";
 import type { Task } from "../model/task.js";
 import type { Duration } from "../model/units.js";
 import type { World } from "../port/clock.js";
+import type { ExecutorFeatures } from "./config.js";
 import { type ExecutionConfig, executionOptionNames } from "./config.js";
-import type { ExecutorFeatures } from "./features.js";
 import type { RunResults } from "./outcomes.js";
 import { ParallelExecutor } from "./parallel-executor.js";
 import type { RunOptions } from "./run-options.js";
@@ -83,7 +83,7 @@ function readConfig(config: OptimizedConfig): { features: ExecutorFeatures; exec
 }
 
 /** As many as a plain executor has, rounded up to full batches: a part of one would wait for its others to end. */
-function slotsFor({ gather, batchSize }: ExecutorFeatures): number {
+function slotsFor({ gather, batchSize }: { readonly gather: boolean; readonly batchSize: number }): number {
   const plain = Math.max(16, 4 * availableParallelism());
   if (!gather) return plain;
   return Math.min(1_000_000, Math.max(4, Math.ceil(plain / batchSize)) * batchSize);

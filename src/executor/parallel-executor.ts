@@ -1,5 +1,4 @@
 /** Runs graphs of tasks: the public face of the engine. */
-import { randomUUID } from "node:crypto";
 import { type CompileSettings, compileGraph } from "../core/compile.js";
 import { AdditionCompiler } from "../core/compile-additions.js";
 import { describe } from "../model/check.js";
@@ -9,14 +8,20 @@ import type { ExecutionResult } from "../model/result.js";
 import type { Task } from "../model/task.js";
 import type { Clock, World } from "../port/clock.js";
 import { RunnerSet } from "./compose.js";
-import { type ExecutionConfig, inParallel, type ResolvedConfig, resolveConfig } from "./config.js";
-import { type ExecutorFeatures, plainFeatures } from "./features.js";
+import {
+  type ExecutionConfig,
+  type ExecutorFeatures,
+  inParallel,
+  plainFeatures,
+  type ResolvedConfig,
+  resolveConfig,
+} from "./config.js";
 import type { RunResults } from "./outcomes.js";
 import { type RerunOptions, tasksToRerun } from "./rerun.js";
 import { Run } from "./run.js";
-import { checkRunOptions, type RunOptions } from "./run-options.js";
+import { checkRunOptions, checkStreamOptions, type RunOptions, type StreamOptions } from "./run-options.js";
 import { systemClock } from "./system-clock.js";
-import { type StreamOptions, TaskStream } from "./task-stream.js";
+import type { StreamParts, TaskStream } from "./task-stream.js";
 
 /**
  * Executes graphs of tasks: in dependency order, as many at once as the limits allow.
@@ -81,7 +86,7 @@ export class ParallelExecutor implements AsyncDisposable {
     const compiled = compileGraph(tasks, settings);
     this.#runners.prestart(tasks);
     const run = new Run({
-      id: options.runId ?? randomUUID(),
+      id: options.runId ?? crypto.randomUUID(),
       graphName: graph instanceof TaskGraph ? graph.name : graphName,
       graph: compiled,
       additions: new AdditionCompiler(settings, compiled.pools),
@@ -146,10 +151,10 @@ export class ParallelExecutor implements AsyncDisposable {
     options: StreamOptions = {},
   ): AsyncGenerator<ExecutionResult, undefined, undefined> {
     if (this.#closed) throw closedError();
-    const stream = new TaskStream({
-      id: randomUUID(),
+    return this.#results({
+      id: crypto.randomUUID(),
       source: tasks,
-      options,
+      ...checkStreamOptions(options, this.#config.limits.slots),
       additions: new AdditionCompiler(this.#settingsOf(this.#config)),
       config: this.#config,
       runners: this.#runners,
@@ -157,7 +162,6 @@ export class ParallelExecutor implements AsyncDisposable {
       random: this.#random,
       signals: [this.#config.signal, options.signal].filter((signal) => signal !== undefined),
     });
-    return this.#results(stream);
   }
 
   #settingsOf({ limits, defaults, observers, features }: ResolvedConfig): CompileSettings {
@@ -166,7 +170,10 @@ export class ParallelExecutor implements AsyncDisposable {
     return { limits, defaults, caching, refuse: (kind) => this.#runners.refuse(kind), readKinds };
   }
 
-  async *#results(stream: TaskStream): AsyncGenerator<ExecutionResult, undefined, undefined> {
+  async *#results(parts: StreamParts): AsyncGenerator<ExecutionResult, undefined, undefined> {
+    const { TaskStream } = await import("./task-stream.js");
+    if (this.#closed) throw closedError();
+    const stream = new TaskStream(parts);
     this.#streams.add(stream);
     try {
       yield* stream.results();

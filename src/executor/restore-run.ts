@@ -1,6 +1,6 @@
 /** Takes over what earlier processes did of a run, before it starts. */
 import { EffectList } from "../core/effect-list.js";
-import { emptyDemand } from "../core/plan.js";
+import { emptyDemand } from "../core/limits.js";
 import { plainPolicy } from "../core/policy.js";
 import { isEnd } from "../core/task-state.js";
 import type { RunJournal } from "../port/journal.js";

@@ -20,12 +20,17 @@ import {
   type RunnerSource,
   reasonOf,
 } from "./described-attempts.js";
-import { InlineAttempts, type InlineContext, type InlineListener } from "./inline-attempts.js";
+import {
+  type ContextHost,
+  InlineAttempts,
+  type InlineContext,
+  type InlineListener,
+  InlineTaskContext,
+} from "./inline-attempts.js";
 import { inlineWork } from "./inline-work.js";
 import { timeoutMessage } from "./outcomes.js";
 import type { RunFamily } from "./run-family.js";
 import type { RunState } from "./run-state.js";
-import { type ContextHost, InlineTaskContext } from "./task-context.js";
 
 const noInputs: Inputs = Object.freeze({});
 

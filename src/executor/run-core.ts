@@ -14,17 +14,15 @@ import type { SchedulerEvent } from "../core/event.js";
 import type { Plan } from "../core/plan.js";
 import { Scheduler } from "../core/scheduler.js";
 import type { TaskKinds } from "../core/task-kinds.js";
-import { assertNever } from "../model/assert-never.js";
-import { asError, type OrchestratorError } from "../model/error.js";
+import { asError, assertNever, type OrchestratorError } from "../model/error.js";
 import type { Task } from "../model/task.js";
 import type { Clock } from "../port/clock.js";
 import type { RunJournal } from "../port/journal.js";
 import type { BatchWatch } from "./batch-watch.js";
 import type { RunnerSet } from "./compose.js";
 import type { ResolvedConfig } from "./config.js";
-import { type GatedRun, JournalGate } from "./journal-gate.js";
+import type { GatedRun, JournalGate } from "./journal-gate.js";
 import { Outcomes } from "./outcomes.js";
-import { reportRestored, restoreRun } from "./restore-run.js";
 import { RunAttempts } from "./run-attempts.js";
 import { RunFamily } from "./run-family.js";
 import { RunReporter } from "./run-reporter.js";
@@ -145,10 +143,10 @@ export class RunCore implements GatedRun {
   }
 
   /** Starts with a journal, and with what it says that was done. */
-  startWith(journal: RunJournal): void {
-    this.gate = new JournalGate(this, journal);
+  startWith(makeGate: (run: GatedRun) => JournalGate): void {
+    this.gate = makeGate(this);
     try {
-      restoreRun(this, journal);
+      this.gate.restore();
     } catch (thrown) {
       this.#crash(thrown);
       return;
@@ -164,7 +162,7 @@ export class RunCore implements GatedRun {
   start(): void {
     this.#startedAt = this.clock.now();
     this.reporter.runStarted(this.#startedAt);
-    if (this.gate !== undefined) reportRestored(this, this.gate.journal);
+    this.gate?.reportRestored();
     const aborted = this.#abortedSignal();
     if (aborted !== undefined) this.cancel("caller", messageOf(aborted.reason));
     this.send({ type: "run-started", at: this.#startedAt });

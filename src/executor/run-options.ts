@@ -1,4 +1,4 @@
-/** Options of one run. */
+/** Options of one run, or of one stream. */
 import { Checker } from "../model/check.js";
 import type { Size } from "../model/units.js";
 import type { Durability, JournalSettings } from "../port/journal.js";
@@ -83,4 +83,25 @@ function readJournal(check: Checker, { journal, durability, resume, runId }: Run
     maxLog: check.bytes("journal.maxLog", given.maxLog, 16_384),
     about: given.about,
   };
+}
+
+/** How a stream is run. */
+export interface StreamOptions {
+  /** Cancels what has not ended, and ends the stream. Default: none. */
+  readonly signal?: AbortSignal;
+  /** Most tasks in the stream at once: waiting, running, or ended with a result that has not been taken. Default: 4 for each concurrent task, at least 64. */
+  readonly window?: number;
+  /** How many of the tasks that ended last can still be depended on, though their results were taken. Default 1000. */
+  readonly remember?: number;
+}
+
+/** @throws InvalidOptionError with everything that is wrong. */
+export function checkStreamOptions(options: StreamOptions, slots: number): { window: number; remember: number } {
+  const check = new Checker("stream");
+  check.object("", options, ["signal", "window", "remember"]);
+  const range = { maximum: 1e7, integer: true };
+  const window = check.number("window", options.window, { minimum: 1, ...range }, Math.max(64, 4 * slots));
+  const remember = check.number("remember", options.remember, { minimum: 0, ...range }, 1000);
+  check.finish();
+  return { window, remember };
 }

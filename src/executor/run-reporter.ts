@@ -12,8 +12,7 @@ import type { Clock } from "../port/clock.js";
 import type { ResumeReport } from "../port/journal.js";
 import type { AttemptTrace, Observer, TalliedRun } from "../port/observer.js";
 import type { Outcomes } from "./outcomes.js";
-import { channelObserver } from "./run-channels.js";
-import { RunEvents } from "./run-events.js";
+import { channelObserver, RunEvents } from "./run-events.js";
 import { RunTallies } from "./run-tallies.js";
 
 type EndOfAttempt = Pick<AttemptEndedEvent, "attempt" | "outcome" | "executionTime" | "error" | "reason" | "retryAt">;

@@ -110,6 +110,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
     const { id, graphName, graph, clock } = this.#parts;
     const { dependencies, dependents } = graph.plan;
     try {
+      const { JournalGate } = await import("./journal-gate.js");
       const journal = await openJournal({
         ...settings,
         runId: id,
@@ -121,7 +122,7 @@ export class Run implements AsyncDisposable, AsyncIterable<RunEvent> {
         at: clock.now(),
       });
       // In a turn of its own: who waits for `resumed` hears of it before the first task starts.
-      clock.yield(() => this.#core.startWith(journal));
+      clock.yield(() => this.#core.startWith((run) => new JournalGate(run, journal)));
       return journal.resumed;
     } catch (error) {
       this.#core.abandon();

@@ -8,7 +8,6 @@
 import { compileGraph } from "../core/compile.js";
 import type { AdditionCompiler } from "../core/compile-additions.js";
 import { isEnd } from "../core/task-state.js";
-import { Checker } from "../model/check.js";
 import { asError, InvalidGraphError } from "../model/error.js";
 import type { ExecutionResult } from "../model/result.js";
 import type { Task } from "../model/task.js";
@@ -19,21 +18,14 @@ import { engineFault } from "./run.js";
 import { messageOf, RunCore } from "./run-core.js";
 import { TaskQueue } from "./task-queue.js";
 
-/** How a stream is run. */
-export interface StreamOptions {
-  /** Cancels what has not ended, and ends the stream. Default: none. */
-  readonly signal?: AbortSignal;
-  /** Most tasks in the stream at once: waiting, running, or ended with a result that has not been taken. Default: 4 for each concurrent task, at least 64. */
-  readonly window?: number;
-  /** How many of the tasks that ended last can still be depended on, though their results were taken. Default 1000. */
-  readonly remember?: number;
-}
-
 /** What a stream is made of. */
 export interface StreamParts {
   readonly id: string;
   readonly source: AsyncIterable<Task> | Iterable<Task>;
-  readonly options: StreamOptions;
+  /** Most tasks in the stream at once. */
+  readonly window: number;
+  /** How many of the tasks that ended last can still be depended on. */
+  readonly remember: number;
   readonly additions: AdditionCompiler;
   readonly config: ResolvedConfig;
   readonly runners: RunnerSet;
@@ -75,18 +67,8 @@ export class TaskStream {
   #stopped = false;
 
   constructor(parts: StreamParts) {
-    const { config, options } = parts;
-    const check = new Checker("stream");
-    check.object("", options, ["signal", "window", "remember"]);
-    const slots = config.limits.slots;
-    const window = check.number(
-      "window",
-      options.window,
-      { minimum: 1, maximum: 1e7, integer: true },
-      Math.max(64, 4 * slots),
-    );
-    this.#remember = check.number("remember", options.remember, { minimum: 0, maximum: 1e7, integer: true }, 1000);
-    check.finish();
+    const { config, window, remember } = parts;
+    this.#remember = remember;
     this.#parts = parts;
     this.#places = new TaskQueue({ capacity: window });
     for (let place = 0; place < window; place++) this.#places.tryPush(true);

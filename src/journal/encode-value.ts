@@ -7,9 +7,9 @@
  * Not `v8.serialize`: it drops the prototype of an object and the code of an error in silence, and a newer Node may write what an
  * older one cannot read. This form is the journal's own, and its version is the journal's.
  */
-import { assertNever } from "../model/assert-never.js";
+
 import { describeUnseen, objectKind } from "../model/canonical.js";
-import { toErrorData } from "../model/error.js";
+import { assertNever, toErrorData } from "../model/error.js";
 import type { ByteWriter } from "./bytes.js";
 import { deepestValue, tag, type ViewKind, viewKinds } from "./value-tags.js";
 

@@ -226,3 +226,8 @@ function describeThrown(thrown: unknown): string {
     return "a value that is no Error was thrown";
   }
 }
+
+/** Ends a `switch` over a union: the compiler refuses a case that was forgotten. */
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${JSON.stringify(value)}`);
+}

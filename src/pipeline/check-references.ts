@@ -1,5 +1,5 @@
 /** Checks what tasks and expressions name: tasks, inputs, variables and outputs that are not there, and cycles. */
-import { nearestName } from "../model/nearest-name.js";
+import { nearestName } from "../model/check.js";
 import type { Report } from "./check-tasks.js";
 import { templatesOf } from "./compile-tasks.js";
 import type { SourceDocument } from "./document.js";

@@ -1,6 +1,6 @@
 /** Walks the nodes of a parsed YAML document: turns them into data, and finds the node of a path. */
 import { type Alias, isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
-import { nearestName } from "../model/nearest-name.js";
+import { nearestName } from "../model/check.js";
 import type { SourceRange } from "./problem.js";
 
 /** Ends the reading: throws. */

@@ -7,7 +7,7 @@
  * are added, and what an expression gives becomes plain data: an integer beyond 2^53 is refused rather than rounded.
  */
 import { type ASTNode, Environment, type EvaluationError, type ParseResult } from "@marcbachmann/cel-js";
-import { nearestName } from "../model/nearest-name.js";
+import { nearestName } from "../model/check.js";
 import { toPlainData } from "./plain-data.js";
 
 /** Names that an expression can use. Which of them are there depends on its place. */

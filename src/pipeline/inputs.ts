@@ -1,6 +1,6 @@
 /** Inputs of a pipeline: what the file declares, and the values that one run is given. */
 import { resolve } from "node:path";
-import { nearestName } from "../model/nearest-name.js";
+import { nearestName } from "../model/check.js";
 import type { Report } from "./check-tasks.js";
 import type { Pipeline } from "./pipeline.js";
 import { PipelineError, type PipelineProblem } from "./problem.js";

@@ -3,7 +3,7 @@
  * likely meant, what a value takes, and, where several forms are taken, only what concerns the form that was written.
  */
 import type * as z from "zod";
-import { nearestName } from "../model/nearest-name.js";
+import { nearestName } from "../model/check.js";
 import type { DocumentPath, SourceDocument } from "./document.js";
 import type { PipelineProblem } from "./problem.js";
 import { type PipelineDefinition, pipelineSchema } from "./schema.js";

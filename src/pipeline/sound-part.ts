@@ -3,7 +3,7 @@
  * with the rest: a name that nothing has, a cycle, an expression. Where a wrong value is one that others refer to, there is
  * no such part: what would be told of the others might not be true.
  */
-import { nearestName } from "../model/nearest-name.js";
+import { nearestName } from "../model/check.js";
 import type { DocumentPath } from "./document.js";
 
 /** Keys of a task that give expressions their names. */

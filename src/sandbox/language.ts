@@ -3,8 +3,9 @@
  * needs to see, and its driver: the program that runs inside, takes a job from the channel, runs the code and reports
  * (see `channel/` for what they say to each other).
  */
+
+import { nearestName } from "../model/check.js";
 import { InvalidOptionError } from "../model/error.js";
-import { nearestName } from "../model/nearest-name.js";
 import type { Mount } from "./recipe.js";
 
 /** An interpreter of this host, found and asked. */

@@ -1,8 +1,7 @@
 /** The core's containers against naive models. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BitsetQueue } from "#src/core/bitset-queue.js";
-import { ReadyQueue } from "#src/core/ready-queue.js";
+import { BitsetQueue, ReadyQueue } from "#src/core/ready-queue.js";
 import { TaskIndex } from "#src/core/task-index.js";
 import { TimerHeap } from "#src/core/timer-heap.js";
 

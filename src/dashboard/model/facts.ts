@@ -1,5 +1,5 @@
 /** Facts of an attempt and reasons of an end, in words for a reader. */
-import { assertNever } from "../../model/assert-never.js";
+import { assertNever } from "../../model/error.js";
 import type { AttemptEndedEvent } from "../../model/event.js";
 import type { FailureReason } from "../../model/result.js";
 import { formatBytes, formatDurationMs } from "../../model/units.js";

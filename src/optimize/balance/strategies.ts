@@ -1,5 +1,5 @@
 /** Ways to choose among endpoints that may be called. Each is given one or more, in the order in which they were added. */
-import { assertNever } from "../../model/assert-never.js";
+import { assertNever } from "../../model/error.js";
 import type { LatencyEstimate } from "./latency.js";
 
 /** What a choice looks at. */

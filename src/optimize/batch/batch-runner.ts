@@ -2,7 +2,7 @@
  * Carries out batch work: gathers attempts of the same handler, of whatever run of the executor, and calls it with many
  * at once. An attempt's clock starts with its call; the wait for others is queueing.
  */
-import type { BatchHandler, BatchWork } from "../../model/batch.js";
+import { type BatchHandler, type BatchWork, defaultBatchSize } from "../../model/batch.js";
 import { OrchestratorError } from "../../model/error.js";
 import type { Inputs } from "../../model/work.js";
 import type { Clock } from "../../port/clock.js";
@@ -11,8 +11,8 @@ import type { Answer } from "./answers.js";
 import { type BatchCall, type BatchItem, Gatherer } from "./gatherer.js";
 
 export interface BatchRunnerOptions {
-  /** Most items of a call whose work names no `batchSize`. */
-  readonly batchSize: number;
+  /** Most items of a call whose work names no `batchSize`. Default 10. */
+  readonly batchSize: number | undefined;
   /** Whether attempts are gathered; otherwise each is a call of its own. */
   readonly gather: boolean;
   readonly clock: Clock;
@@ -57,7 +57,7 @@ export class BatchRunner implements Runner {
   #gathererOf({ key, handler, limits }: BatchWork): Gatherer<Inputs> {
     let gatherer = this.#gatherers.get(handler);
     if (gatherer === undefined) {
-      const batchSize = this.#options.gather ? (limits.batchSize ?? this.#options.batchSize) : 1;
+      const batchSize = this.#options.gather ? (limits.batchSize ?? this.#options.batchSize ?? defaultBatchSize) : 1;
       const checked = handler as unknown as BatchHandler<Inputs, unknown>;
       gatherer = new Gatherer(key, checked, { ...limits, batchSize }, this.#options.clock, () => ++this.#calls);
       this.#gatherers.set(handler, gatherer);

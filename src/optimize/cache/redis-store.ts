@@ -10,7 +10,7 @@
  */
 import { crc32 } from "node:zlib";
 import type { Redis } from "ioredis";
-import type { ResolvedCacheOptions } from "../../core/cache-settings.js";
+import type { ResolvedCacheOptions } from "../../core/cache-option.js";
 import { OrchestratorError } from "../../model/error.js";
 import type {
   CacheLease,

@@ -2,7 +2,7 @@
  * The cache of what tasks gave: values by the digest of all that they depend on, in memory, on disk and on a server that
  * machines share, each computed by one caller at a time.
  */
-import { type ResolvedCacheOptions, resolveCacheOptions } from "../../core/cache-settings.js";
+import { type ResolvedCacheOptions, resolveCacheOptions } from "../../core/cache-option.js";
 import type { TaskCacheOptions } from "../../model/cache.js";
 import { asError, type ErrorData, fromErrorData, InvalidOptionError, toErrorData } from "../../model/error.js";
 import type { FailureReason } from "../../model/result.js";

@@ -1,6 +1,6 @@
 /** The tiers of a cache as one: the nearest that has a key answers, and what a farther one had is kept nearer. */
 
-import type { ResolvedCacheOptions } from "../../core/cache-settings.js";
+import type { ResolvedCacheOptions } from "../../core/cache-option.js";
 import type { CacheLease, CacheRecord, CacheStore, CacheTierStats, InvalidationMark } from "../../port/cache-store.js";
 import { CacheClock } from "./cache-clock.js";
 import { DiskStore } from "./disk-store.js";

@@ -1,5 +1,5 @@
 /** Runs pieces of code in the one sandbox of a session, each with output, use and artifacts of its own. */
-import { assertNever } from "../../model/assert-never.js";
+import { assertNever } from "../../model/error.js";
 import type { SandboxExecutionResult } from "../../model/sandbox.js";
 import { endMark, makeToken } from "../channel/job.js";
 import type { ResolvedLimits } from "../config.js";

@@ -1,6 +1,5 @@
 /** Tells an attempt's listener what its worker answered. */
-import { assertNever } from "../../../model/assert-never.js";
-import { fromErrorData } from "../../../model/error.js";
+import { assertNever, fromErrorData } from "../../../model/error.js";
 import type { AttemptFailure } from "../../../port/runner.js";
 import type { Answer } from "../messages.js";
 import { decodeValue, type EncodedValue } from "../value-codec.js";

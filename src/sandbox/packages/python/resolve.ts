@@ -6,8 +6,8 @@
  * one imported inside have the same file names.
  */
 import { existsSync } from "node:fs";
+import { nearestName } from "../../../model/check.js";
 import { OrchestratorError } from "../../../model/error.js";
-import { nearestName } from "../../../model/nearest-name.js";
 import { plainBind, type ResolvedBind, resolveBinds, viewDigest } from "../identity.js";
 import type { PackageBind, PackageView } from "../view.js";
 import { closureOf, describeRequirement, InstalledDistributions, matches } from "./closure.js";

@@ -1,8 +1,7 @@
 /** One run that a fork server forks: the moments of its life, each a promise. */
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
-import { assertNever } from "../../../../model/assert-never.js";
-import { OrchestratorError } from "../../../../model/error.js";
+import { assertNever, OrchestratorError } from "../../../../model/error.js";
 import { signalName } from "../../../run/exit-code.js";
 import type { SandboxExit } from "../../../run/launched.js";
 
