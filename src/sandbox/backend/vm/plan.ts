@@ -158,7 +158,7 @@ export function agentFiles(): ReadonlyMap<string, Buffer> {
     names.map((name): [string, Buffer] => [name, readFileSync(`${folder}${name}`)]);
   return new Map([
     ...read(guestFolder, ["agent.py", "files.py", "network.py", "wire.py"]),
-    ...read(serverFolder, ["init.py", "kernel.py", "landlock.py", "pages.py", "root.py", "run.py"]),
+    ...read(serverFolder, ["init.py", "init_program.py", "kernel.py", "landlock.py", "pages.py", "root.py", "run.py"]),
   ]);
 }
 

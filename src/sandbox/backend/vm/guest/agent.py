@@ -1,7 +1,7 @@
 """The agent of a guest: its first process, and the host's only partner. Everything here is trusted by the guest.
 
     agent         root of the guest; talks to the host over one serial port, sees no code of anybody's
-     ├ init       first of the run's own namespaces; makes its folders
+     ├ init       first of the run's own namespaces; holds its folders
      └ driver     locked in by the very steps of the process sandbox (user, capabilities, Landlock, seccomp)
 
 A guest serves one sandbox and is never used again. The host boots it, has it prepare the sandbox as far as it goes
@@ -191,19 +191,8 @@ class Agent:
         os.mkdir(GROUP)
 
     def start_init(self):
-        report, report_out = os.pipe2(os.O_CLOEXEC)
-        own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        kernel.unshare(kernel.CLONE_NEWPID)
-        pid = os.fork()
-        if pid == 0:
-            init.main(report_out, self.plan["order"])
-        kernel.setns(own, kernel.CLONE_NEWPID)
-        self.pid_namespace = own
-        os.close(report_out)
-        words = os.read(report, 4096)
-        if words != init.PREPARED:
-            raise OSError(words.decode(errors="replace"))
-        os.close(report)
+        self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        pid = init.Starter().start(self.plan["order"])
         # Its end is the end of init: held for as long as the guest lives.
         self.init, self.init_process = pid, os.pidfd_open(pid)
         self.scratch = os.open(f"/proc/{pid}/fd/{init.SCRATCH}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

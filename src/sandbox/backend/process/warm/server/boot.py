@@ -5,17 +5,16 @@
         └ keeper  pid 1 of the server's own namespaces; talks to the supervisor, kills at deadlines
            ├ template    a fresh interpreter in the view's root, has imported what the view allows, forks
            │  └ run      forked, locked in, used once
-           └ init        one for each run: makes its namespaces and folders, reaps its orphans
+           └ init        one for each run: holds its namespaces and folders, takes its orphans
 
 boot leaves the host for good before anything is imported from the view: user, pid, mount, network, IPC, UTS and cgroup
 namespaces of its own, no user that exists on the host, and a root that holds the view and nothing else. So even the
 trusted part could do the host no harm. The capabilities that keeper and template keep are good in these namespaces
 alone; they need them to make new ones, to take the uid of each run, and to join namespaces.
 
-init is forked from the keeper, which is small, and the run from the template, which is large, straight into the
-namespaces that init has made: so only one large fork is paid for each run, and the template is the run's true parent,
-which learns from the kernel, and not from the run, how it ended. What keeper and template know that forks will write to
-is copied while they fork (`pins.py`, `pages.py`).
+The keeper makes the namespaces of a run and starts init in them, which only waits, and the template forks the run straight
+into them: so one fork is paid for each run, and the template is the run's true parent, which learns from the kernel, and not
+from the run, how it ended. What it knows that forks will write to is copied while it forks (`pins.py`, `pages.py`).
 """
 
 import os

@@ -2,7 +2,7 @@
 
 Messages, one JSON object on a line. From the supervisor:
 
-    prepare {id, ...}   fork the run's init, which makes the namespaces, then the run from the template
+    prepare {id, ...}   start the run's init in namespaces of its own, then fork the run from the template
     go {id}             the run is in its cgroup and its pipes are open: lock in, boot the driver
     arm {id, ms}        kill it after so long; null: not at all
     kill {id}           kill it now
@@ -20,8 +20,6 @@ import time
 
 import init
 import kernel
-import pages
-import pins
 import root
 from lines import LineSocket
 
@@ -44,7 +42,6 @@ class Run:
         self.order = order
         self.init_pid = 0
         self.init = -1  # pidfd
-        self.report = -1
         self.init_ended = False
         # Whether the template was told to fork it, and has not said yet how that ended.
         self.forking = False
@@ -63,8 +60,7 @@ class Keeper:
         self.watched = {}
         self.poll = select.poll()
         self.template = None
-        self.has_pinned = False
-        self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self.starter = None
         self.operations = {
             "prepare": self.prepare,
             "go": self.let_go,
@@ -75,11 +71,6 @@ class Keeper:
     def watch(self, descriptor, action):
         self.watched[descriptor] = action
         self.poll.register(descriptor, select.POLLIN)
-
-    def unwatch(self, descriptor):
-        del self.watched[descriptor]
-        self.poll.unregister(descriptor)
-        os.close(descriptor)
 
     def serve(self):
         self.watch(self.control.fileno(), self.obey)
@@ -140,48 +131,21 @@ class Keeper:
     # The life of a run
 
     def prepare(self, order):
-        self.pin_pages()
         run = Run(order)
-        run.report, report = os.pipe2(os.O_CLOEXEC)
-        kernel.unshare(kernel.CLONE_NEWPID)
-        pid = os.fork()
-        if pid == 0:
-            init.main(report, order)
-        kernel.setns(self.pid_namespace, kernel.CLONE_NEWPID)
-        os.close(report)
-        run.init_pid = pid
-        run.init = os.pidfd_open(pid)
+        try:
+            run.init_pid = self.starter.start(order)
+        except init.NotStarted as error:
+            self.control.send({"event": "failed", "id": order["id"], "message": str(error)})
+            self.control.send({"event": "gone", "id": order["id"]})
+            return
+        run.init = os.pidfd_open(run.init_pid)
         self.runs[order["id"]] = run
         self.watch(run.init, lambda: self.hear_end(run))
-        self.watch(run.report, lambda: self.hear_init(run))
-        self.control.send({"event": "init", "id": order["id"], "pid": pid})
-
-    def pin_pages(self):
-        """Once, when there is an init: what it and the keeper have written since it was forked, the next will write too."""
-        inits = [run.init_pid for run in self.runs.values() if run.report < 0]
-        if self.has_pinned or not inits:
-            return
-        try:
-            # Its own files in /proc are not its own to read where its user was given to it.
-            with kernel.dumpable():
-                written = pages.written_by("self", inits[-1])
-        except OSError:
-            return  # That init has just ended. The next run finds another.
-        self.has_pinned = True
-        pins.pin(written, pins.MOST_OF_KEEPER)
-
-    def hear_init(self, run):
-        words = os.read(run.report, 4096)
-        self.unwatch(run.report)
-        run.report = -1
-        if words == init.PREPARED:
-            # What the template knows is in the memory of each run: nothing of the host's groups.
-            order = {key: value for key, value in run.order.items() if key != "lift"}
-            run.forking = True
-            self.template.send({**order, "op": "fork", "init": run.init_pid})
-        else:
-            text = words.decode(errors="replace") or "the run's first process died"
-            self.control.send({"event": "failed", "id": run.order["id"], "message": text})
+        self.control.send({"event": "init", "id": order["id"], "pid": run.init_pid})
+        # What the template knows is in the memory of each run: nothing of the host's groups.
+        order = {key: value for key, value in order.items() if key != "lift"}
+        run.forking = True
+        self.template.send({**order, "op": "fork", "init": run.init_pid})
 
     def let_go(self, message):
         self.template.send(message)
@@ -205,8 +169,6 @@ class Keeper:
     def bury(self, run):
         os.waitpid(run.init_pid, 0)
         os.close(run.init)
-        if run.report >= 0:
-            self.unwatch(run.report)
         del self.runs[run.order["id"]]
         self.control.send({"event": "gone", "id": run.order["id"]})
 
@@ -290,6 +252,7 @@ def main(control, supervisor, groups, settings):
         root.build(settings["mounts"], settings["folders"])
         keeper = Keeper(control, settings, supervisor, groups, sources)
         keeper.start_template()
+        keeper.starter = init.Starter()
         control.send({"event": "started"})
         keeper.serve()
     except BaseException as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it

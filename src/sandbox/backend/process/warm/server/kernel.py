@@ -1,6 +1,5 @@
 """System calls that Python's library does not offer, as functions that raise OSError."""
 
-import contextlib
 import ctypes
 import os
 import platform
@@ -33,8 +32,8 @@ AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
 
 PR_SET_PDEATHSIG = 1
-PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
+PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
@@ -75,20 +74,23 @@ def syscall(number, *arguments, what="system call"):
     return _check(_libc.syscall(ctypes.c_long(number), *prepared), what)
 
 
-def prctl(option, *arguments):
-    padded = list(arguments) + [0] * (4 - len(arguments))
-    return _check(_libc.prctl(option, *[ctypes.c_ulong(value) for value in padded]), f"prctl {option}")
+_prctl = _libc.prctl
+_prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
 
 
-@contextlib.contextmanager
-def dumpable():
-    """Meanwhile this process may read all its files in /proc, and so may whoever may trace it."""
-    before = prctl(PR_GET_DUMPABLE)
-    prctl(PR_SET_DUMPABLE, 1)
-    try:
-        yield
-    finally:
-        prctl(PR_SET_DUMPABLE, before)
+def prctl(option, first=0, second=0):
+    result = _prctl(option, first, second, 0, 0)
+    return result if result >= 0 else _check(result, f"prctl {option}")
+
+
+def _count_capabilities():
+    count = 0
+    while _prctl(PR_CAPBSET_READ, count, 0, 0, 0) >= 0:
+        count += 1
+    return count
+
+
+_CAPABILITIES = _count_capabilities()
 
 
 def unshare(flags):
@@ -160,13 +162,8 @@ def keep_capabilities(capabilities):
 def drop_capabilities():
     """All of them, from every set, for this process and whatever it may execute."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    capability = 0
-    while True:
-        try:
-            prctl(PR_CAPBSET_DROP, capability)
-        except OSError:
-            break  # One past the last that this kernel knows.
-        capability += 1
+    for capability in range(_CAPABILITIES):
+        prctl(PR_CAPBSET_DROP, capability)
     _set_capabilities(0)
 
 
@@ -195,5 +192,8 @@ def map_single_user(inside_user, outside_user, inside_group, outside_group):
         ("uid_map", f"{inside_user} {outside_user} 1"),
         ("gid_map", f"{inside_group} {outside_group} 1"),
     ):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
+        descriptor = os.open(f"/proc/self/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, text.encode())
+        finally:
+            os.close(descriptor)

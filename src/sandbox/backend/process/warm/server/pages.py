@@ -61,23 +61,6 @@ def learn(rehearse):
     return json.loads(text) if text != "" else [[], []]
 
 
-def written_by(*processes):
-    """Of forks of one another, this process among them: `(address, size)` of what one of them has written since."""
-    own = [mapping for mapping in _mappings() if mapping[0] == POPULATE_WRITE]
-    written = [set() for _ in own]
-    for process in processes:
-        pagemap = os.open(f"/proc/{process}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            used = _used(pagemap, own)
-            if not any(found for _, found in used):
-                raise ProcessLookupError(f"process {process} has ended")
-            for numbers, (_, found) in zip(written, used):
-                numbers.update(found)
-        finally:
-            os.close(pagemap)
-    return [tuple(entry[1:]) for entry in _ranges([(POPULATE_WRITE, sorted(numbers)) for numbers in written])]
-
-
 def _mappings():
     """What may be asked for ahead: `(advice, start, end)`."""
     found = []

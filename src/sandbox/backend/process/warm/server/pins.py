@@ -14,9 +14,8 @@ import os
 import kernel
 import pages
 
-# Of the usual limit: the template, which needs most, leaves enough to the keeper.
-MOST_OF_TEMPLATE = 13 << 19
-MOST_OF_KEEPER = 3 << 19
+# The usual limit, but for what the ring itself takes.
+_MOST_BYTES = 31 << 18
 
 _SETUP, _REGISTER = 425, 427  # The same on every architecture.
 _REGISTER_BUFFERS = 0
@@ -32,17 +31,17 @@ class _Buffer(ctypes.Structure):
 def pin_written(early, late):
     """Of what forks were learned to use (`pages.learn`), pins what they write to, and gives what is left to claim."""
     written = [(address, size) for advice, address, size in early + late if advice == pages.POPULATE_WRITE]
-    pinned = set(written[: pin(written, MOST_OF_TEMPLATE)])
+    pinned = set(written[: _pin(written)])
     return [[entry for entry in ranges if tuple(entry[1:]) not in pinned] for ranges in (early, late)]
 
 
-def pin(ranges, most_bytes):
+def _pin(ranges):
     """Of `(address, size)`, the first that may be pinned. How many were, for the rest of this process's life."""
     try:
         ring = kernel.syscall(_SETUP, _ENTRIES, ctypes.create_string_buffer(_PARAMETERS_SIZE), what="io_uring_setup")
     except OSError:
         return 0
-    count = _count_within(ranges, most_bytes)
+    count = _count_within(ranges)
     while count > 0:
         buffers = (_Buffer * count)(*ranges[:count])
         try:
@@ -54,10 +53,10 @@ def pin(ranges, most_bytes):
     return 0
 
 
-def _count_within(ranges, most_bytes):
+def _count_within(ranges):
     total = 0
     for count, (_, size) in enumerate(ranges[:_MOST_BUFFERS]):
         total += size
-        if total > most_bytes:
+        if total > _MOST_BYTES:
             return count
     return min(len(ranges), _MOST_BUFFERS)

@@ -32,12 +32,19 @@ def lock_in(order, settings):
     os.setsid()
     kernel.setns(INIT, JOINED)
     os.close(INIT)
+    _mount_own_proc()
     os.chdir(settings["workFolder"])
     user, group = order["uid"], order["gid"]
     if settings["mapped"]:
         os.setgroups([])
         os.setresgid(group, group, group)
         os.setresuid(user, user, user)
+    build_wall(order, settings)
+
+
+def build_wall(order, settings):
+    """What keeps the code in, but for the namespaces that it shares with its init."""
+    user, group = os.getuid(), os.getgid()
     # A change of user closes /proc/self to its own process.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
     kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWCGROUP)
@@ -51,6 +58,12 @@ def lock_in(order, settings):
     if settings["landlock"]:
         landlock.restrict(settings["writable"])
     kernel.install_seccomp(bytes.fromhex(settings["seccomp"]))
+
+
+def _mount_own_proc():
+    """This run's processes instead of the server's. The old one has to be seen while the new one is made."""
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+    kernel.mount("proc", "/proc", "proc", flags)
 
 
 def _move_channel(number):
@@ -67,5 +80,6 @@ def forget_the_template(settings):
         sys.modules.pop(name, None)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
-        numpy_random.seed()
+        # As `seed()` would, at a fraction of what its way to the same source of entropy costs.
+        numpy_random.seed(sys.modules["numpy"].frombuffer(os.urandom(2496), "uint32"))
     gc.enable()

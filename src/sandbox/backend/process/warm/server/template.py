@@ -179,11 +179,14 @@ def dry_run(driver, settings):
         os.dup2(nothing, standard)
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("tmpfs", settings["workFolder"], "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
-    run.forget_the_template(settings)
     ours, theirs = socket.socketpair()
+    os.dup2(theirs.detach(), run.CHANNEL, inheritable=False)
+    channel = 100
+    run.build_wall({"channel": channel, "rlimits": {}}, settings)
+    run.forget_the_template(settings)
     code = "\n".join([*settings["refreshers"], "print(1)", "result = {'a': [1, 2.5, None]}"]).encode()
     ours.sendall(b"token 1 -\n0mode 4 -\noncelimit 4 -\n9999code %d main.py\n%sgo 0 -\n" % (len(code), code))
-    warming.run_to_end(driver, theirs.detach())
+    warming.run_to_end(driver, channel)
 
 
 def main():
