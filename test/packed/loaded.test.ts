@@ -5,8 +5,22 @@ import { mustRun } from "../support/run-program.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+/** How many modules of ours an import loads at most. */
+const mostModules = { parallel: 52, root: 192 };
+
 /** The modules that are loaded after the program, relative to the repository. */
 async function loadedBy(program: string): Promise<string[]> {
+  return (await urlsOf(program))
+    .filter((url) => url.startsWith("file:"))
+    .map((url) => fileURLToPath(url).replace(root, ""))
+    .sort();
+}
+
+/** The modules of Node that are imported after the program. */
+const builtinsOf = async (program: string): Promise<string[]> =>
+  (await urlsOf(program)).filter((url) => url.startsWith("node:")).sort();
+
+async function urlsOf(program: string): Promise<string[]> {
   const hooks = `
     let port;
     export const initialize = (given) => { port = given; };
@@ -24,11 +38,7 @@ async function loadedBy(program: string): Promise<string[]> {
     port1.close();
     console.log(JSON.stringify(loaded));`;
   const printed = await mustRun([process.execPath, "--input-type=module", "--eval", script], { cwd: root });
-  const urls = JSON.parse(printed.trim().split("\n").at(-1)!) as string[];
-  return urls
-    .filter((url) => url.startsWith("file:"))
-    .map((url) => fileURLToPath(url).replace(root, ""))
-    .sort();
+  return JSON.parse(printed.trim().split("\n").at(-1)!) as string[];
 }
 
 /** Folders of ours, and packages, without what lies in them. */
@@ -46,6 +56,16 @@ describe("an import of orchestrator-executor/parallel", () => {
       "dist/parallel.js",
       "dist/port/",
     ]);
+    // Each costs half a millisecond of every program's start: what only some runs need is to be loaded by them.
+    expect(modules.length).toBeLessThanOrEqual(mostModules.parallel);
+    expect(modules.filter((module) => /\/(journal|restore|task-stream)/.test(module))).toEqual([]);
+  });
+
+  test("loads no module of Node that is slow to load", async () => {
+    expect(await builtinsOf(`await import("orchestrator-executor/parallel");`)).toEqual([
+      "node:diagnostics_channel",
+      "node:os",
+    ]);
   });
 
   test("and a run of functions load nothing more", async () => {
@@ -62,6 +82,8 @@ test("an import of the root loads no page, no Redis, no backend of a sandbox, no
   const modules = await loadedBy(`await import("orchestrator-executor");`);
   const unwanted = /^dist\/(dashboard|cli|mcp|pipeline)\/|sandbox\/backend\/|sandbox\/run\/|bullmq|ioredis|\.cjs$/;
   expect(modules.filter((module) => unwanted.test(module))).toEqual([]);
+  expect(modules.length).toBeLessThanOrEqual(mostModules.root);
+  expect(modules.filter((module) => module.endsWith("/find-interpreter.js"))).toEqual([]);
   expect(placesOf(modules).filter((place) => place.startsWith("node_modules/"))).toEqual([
     "node_modules/lru-cache",
     "node_modules/semver",

@@ -1,7 +1,6 @@
 /** Bash, with the programs of `/usr/bin`. */
 import type { Interpreter, Language } from "../language.js";
 import { bashBefore, bashDriver } from "./bash-driver.js";
-import { ask, findBinaries, prefixOf } from "./find-interpreter.js";
 
 export const bash: Language = {
   name: "bash",
@@ -14,6 +13,7 @@ export const bash: Language = {
 };
 
 async function findInterpreter(): Promise<Interpreter | { readonly missing: string; readonly remedy: string }> {
+  const { ask, findBinaries, prefixOf } = await import("./find-interpreter.js");
   for (const path of findBinaries(["bash"])) {
     const version = /version (\S+?)\(/.exec((await ask(path, ["--version"])) ?? "");
     if (version === null) continue;

@@ -1,7 +1,6 @@
 /** JavaScript: Node.js, the system's or the one that runs this process. */
 import { realpathSync } from "node:fs";
 import type { Interpreter, Language } from "../language.js";
-import { ask, findBinaries, prefixOf } from "./find-interpreter.js";
 import { javascriptDriver } from "./javascript-driver.js";
 
 export const javascript: Language = {
@@ -21,6 +20,7 @@ export const javascript: Language = {
 };
 
 async function findInterpreter(): Promise<Interpreter | { readonly missing: string; readonly remedy: string }> {
+  const { ask, findBinaries, prefixOf } = await import("./find-interpreter.js");
   const own = realpathSync(process.execPath);
   for (const path of new Set([...findBinaries(["node", "nodejs"]), own])) {
     const version = /^v(\d+)\.(\d+\.\d+)/.exec((await ask(path, ["--version"])) ?? "");

@@ -1,6 +1,5 @@
 /** Python: the system's CPython, with its standard library and no packages but those of a view. */
 import type { Interpreter, Language } from "../language.js";
-import { ask, findBinaries, prefixOf } from "./find-interpreter.js";
 import { pythonDriver } from "./python-driver.js";
 import { pythonPlots } from "./python-plots.js";
 
@@ -27,6 +26,7 @@ export const python: Language = {
 };
 
 async function findInterpreter(): Promise<Interpreter | { readonly missing: string; readonly remedy: string }> {
+  const { ask, findBinaries, prefixOf } = await import("./find-interpreter.js");
   for (const path of findBinaries(["python3"])) {
     const answer = await ask(path, ["-I", "-c", question]);
     if (answer === undefined) continue;
