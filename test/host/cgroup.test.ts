@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, it } from "vitest";
 import { createCgroup, detectCgroups, enterCgroup, sweepCgroups } from "#src/host/cgroup/index.js";
 import { readProcessStat } from "#src/host/process-identity.js";
@@ -129,6 +130,24 @@ describe.runIf(held)("a group", () => {
     const group = createCgroup({ name: "../../evil name/../x" });
     expect(group.name).not.toContain("/");
     await group.destroy();
+  });
+
+  it("is another than those of other threads of the process, which count for themselves", async () => {
+    const program = `
+      import { parentPort } from "node:worker_threads";
+      import { createCgroup } from ${JSON.stringify(new URL("../../dist/host/cgroup/index.js", import.meta.url).href)};
+      const groups = Array.from({ length: 3 }, () => createCgroup({ name: "thread", pids: 10 }));
+      parentPort.postMessage(groups.map(({ name }) => name));
+      parentPort.once("message", async () => {
+        for (const group of groups) await group.destroy();
+      });`;
+    const url = new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+    const threads = [new Worker(url), new Worker(url)];
+    const names = (await Promise.all(threads.map((thread) => once(thread, "message")))).flat(2) as string[];
+    expect(new Set(names).size).toBe(6);
+    expect(ownCgroups().filter((path) => names.some((name) => path.includes(name))).length).toBeGreaterThanOrEqual(6);
+    for (const thread of threads) thread.postMessage("end");
+    await Promise.all(threads.map((thread) => once(thread, "exit")));
   });
 
   it("leaves nothing behind where it cannot be made", () => {

@@ -102,15 +102,22 @@ export function createCgroup(options: CgroupOptions): Cgroup {
     );
   }
   const label = options.name.replace(/[^A-Za-z0-9_.-]+/g, "_").slice(0, 80);
-  const group = new HostCgroup(`${ownPrefix()}${counter++}-${label}`, layout);
+  const group = makeNew(label, layout);
   try {
-    group.make();
     group.setLimits(options);
   } catch (error) {
     group.remove();
     throw error;
   }
   return group;
+}
+
+/** Other threads of this process, and other copies of this module, count for themselves: a name that they took is theirs. */
+function makeNew(label: string, layout: Layout): HostCgroup {
+  for (;;) {
+    const group = new HostCgroup(`${ownPrefix()}${counter++}-${label}`, layout);
+    if (group.make()) return group;
+  }
 }
 
 class HostCgroup implements Cgroup {
@@ -128,8 +135,20 @@ class HostCgroup implements Cgroup {
     this.procsFiles = this.#directories.map((directory) => join(directory, "cgroup.procs"));
   }
 
-  make(): void {
-    for (const directory of this.#directories) mkdirSync(directory);
+  /** Whether it was made: `false` where somebody has the name. Nothing is left behind where it throws. */
+  make(): boolean {
+    let made = 0;
+    try {
+      for (const directory of this.#directories) {
+        mkdirSync(directory);
+        made++;
+      }
+      return true;
+    } catch (error) {
+      for (const directory of this.#directories.slice(0, made)) removeTree(directory);
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+      throw error;
+    }
   }
 
   /** Removes the directories, where nothing is in them. The error of the last that could not be. */
