@@ -25,7 +25,8 @@ async function faultsOf(under: readonly string[]): Promise<{ readonly runs: numb
 
 test("runs whose server may pin next to nothing are well, and have more faults", async () => {
   const pinned = await faultsOf([]);
-  const unpinned = await faultsOf(["prlimit", "--memlock=65536"]);
+  // Less than a run is allowed, too: what is lower already stays.
+  const unpinned = await faultsOf(["prlimit", "--memlock=32768"]);
   expect(pinned.runs).toBeGreaterThanOrEqual(5);
   expect(unpinned.runs).toBeGreaterThanOrEqual(5);
   if (mayPin()) expect(pinned.faults).toBeLessThan(unpinned.faults / 2);

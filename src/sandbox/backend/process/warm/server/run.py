@@ -53,11 +53,18 @@ def build_wall(order, settings):
     kernel.die_with_parent(0)
     _move_channel(order["channel"])
     for name, value in order["rlimits"].items():
-        resource.setrlimit(getattr(resource, name), (value, value))
+        _limit(getattr(resource, name), value)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if settings["landlock"]:
         landlock.restrict(settings["writable"])
     kernel.install_seccomp(bytes.fromhex(settings["seccomp"]))
+
+
+def _limit(kind, value):
+    """Where the user may have less already, that stays: nobody here could raise it."""
+    _, hard = resource.getrlimit(kind)
+    lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (lower, lower))
 
 
 def _mount_own_proc():
