@@ -95,8 +95,7 @@ function checkStrings(name: string, value: unknown, report: (message: string) =>
   if (value !== undefined && !isList) report(`cache.${name}: takes an array of strings`);
 }
 
-/** Options of a cache, checked once. */
-
+/** Options of a cache, checked. */
 export interface ResolvedCacheOptions {
   readonly memoryBytes: number;
   readonly directory: string | undefined;

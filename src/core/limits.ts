@@ -119,7 +119,6 @@ export class DemandReader {
  * The pools that tasks use, as resources of the run: a task that would only wait for a pool takes no slot from others. A pool
  * that others use too may still let it wait.
  */
-
 export class PoolResources {
   /** Most leases of each pool at once, in the order of their numbers. */
   readonly capacities: number[] = [];
