@@ -5,9 +5,9 @@ no access: it can be neither signalled (pid 1 takes no signal from its own names
 traced. It stays in the cgroup of the server: what it uses is not the code's. Its end is the end of all that is in the
 run, and while it lives the kernel reaps for it whoever lost its parent.
 
-All that there is to do for it is not to end, so it is a program of a few instructions (`init_program.py`). A fork of an interpreter would
-do as well, but costs several milliseconds in pages that it touches on its way to do nothing. Its namespaces are made ahead
-by the process that starts it, which enters them for that long.
+All that there is to do for it is not to end, so it is a program of a few instructions (`init_program.py`). A fork of an
+interpreter would do as well, but costs several milliseconds in pages that it touches on its way to do nothing. Its
+namespaces are made ahead by the process that starts it, which enters them for that long.
 """
 
 import fcntl
@@ -22,13 +22,7 @@ import kernel
 # Where the supervisor finds the run's folders: /proc/PID/fd/SCRATCH of this process.
 SCRATCH = 3
 
-_NAMESPACES = {
-    "mnt": kernel.CLONE_NEWNS,
-    "net": kernel.CLONE_NEWNET,
-    "ipc": kernel.CLONE_NEWIPC,
-    "uts": kernel.CLONE_NEWUTS,
-    "pid": kernel.CLONE_NEWPID,
-}
+_NAMESPACES = {**kernel.RUN_NAMESPACES, "pid": kernel.CLONE_NEWPID}
 
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
@@ -47,7 +41,7 @@ class Starter:
         self.null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
 
     def start(self, order):
-        """The pid of a new one, which has the run's namespaces and folders but for its `/proc`, which takes one of its own processes.
+        """The pid of a new one, in the run's namespaces, with its folders. Its `/proc` takes one of its own processes to mount.
 
         Raises NotStarted; anything else means that there was no way back, and that this process should end.
         """

@@ -14,6 +14,9 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
+# Those of a run besides its processes: made for its init, and joined by the run.
+RUN_NAMESPACES = {"mnt": CLONE_NEWNS, "net": CLONE_NEWNET, "ipc": CLONE_NEWIPC, "uts": CLONE_NEWUTS}
+
 MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4

@@ -181,7 +181,7 @@ def dry_run(driver, settings):
     kernel.mount("tmpfs", settings["workFolder"], "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
     ours, theirs = socket.socketpair()
     os.dup2(theirs.detach(), run.CHANNEL, inheritable=False)
-    channel = 100
+    channel = 100  # Any number that nothing has here.
     run.build_wall({"channel": channel, "rlimits": {}}, settings)
     run.forget_the_template(settings)
     code = "\n".join([*settings["refreshers"], "print(1)", "result = {'a': [1, 2.5, None]}"]).encode()
