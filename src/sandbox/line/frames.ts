@@ -28,36 +28,44 @@ export function encodeFrame(kind: string, payload: Uint8Array | string = ""): Bu
 }
 
 export class FrameDecoder {
-  #pending: Buffer = Buffer.alloc(0);
-  #wanted = headerBytes;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  readonly #header = Buffer.alloc(headerBytes);
+  #headerFilled = 0;
+  /** Of the frame that is under way: made once its header is whole. */
+  #payload: Buffer | undefined;
+  #payloadFilled = 0;
 
   /**
-   * The frames that `chunk` completes.
+   * The frames that `chunk` completes. Each has a payload of its own, copied once, so that a flood leaves as little garbage as
+   * can be.
    *
    * @throws RangeError for a frame that claims more than the longest.
    */
   push(chunk: Buffer): Frame[] {
-    this.#waiting.push(chunk);
-    this.#waitingBytes += chunk.length;
-    if (this.#pending.length + this.#waitingBytes < this.#wanted) return [];
-    let rest = Buffer.concat([this.#pending, ...this.#waiting]);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
     const frames: Frame[] = [];
-    for (;;) {
-      this.#wanted = headerBytes;
-      if (rest.length < headerBytes) break;
-      const length = rest.readUInt32BE(0);
-      if (length > longestFrame)
-        throw new RangeError(`the guest announced a message of ${length} bytes; the longest is ${longestFrame}`);
-      this.#wanted = headerBytes + length;
-      if (rest.length < this.#wanted) break;
-      frames.push({ kind: rest.toString("latin1", 4, 5), payload: rest.subarray(headerBytes, this.#wanted) });
-      rest = rest.subarray(this.#wanted);
+    let offset = 0;
+    while (offset < chunk.length) {
+      if (this.#payload === undefined) {
+        const copied = chunk.copy(this.#header, this.#headerFilled, offset);
+        offset += copied;
+        this.#headerFilled += copied;
+        if (this.#headerFilled < headerBytes) break;
+        this.#payload = Buffer.allocUnsafe(this.#announced());
+        this.#payloadFilled = 0;
+      }
+      const copied = chunk.copy(this.#payload, this.#payloadFilled, offset);
+      offset += copied;
+      this.#payloadFilled += copied;
+      if (this.#payloadFilled < this.#payload.length) break;
+      frames.push({ kind: this.#header.toString("latin1", 4, 5), payload: this.#payload });
+      this.#payload = undefined;
+      this.#headerFilled = 0;
     }
-    this.#pending = Buffer.from(rest);
     return frames;
+  }
+
+  #announced(): number {
+    const length = this.#header.readUInt32BE(0);
+    if (length <= longestFrame) return length;
+    throw new RangeError(`the guest announced a message of ${length} bytes; the longest is ${longestFrame}`);
   }
 }

@@ -246,7 +246,7 @@ export class LineSandbox implements LaunchedSandbox {
   /** Whoever reads has a limit of its own and stops the run there; until it has, only so much may pile up. */
   #pass(stream: PassThrough, payload: Buffer): void {
     if (stream.writableEnded || stream.destroyed) return;
-    if (!stream.write(Buffer.from(payload))) {
+    if (!stream.write(payload)) {
       this.#unread += payload.length;
       if (this.#unread > surplusBytes) this.#partner.breakOff(`the ${this.#partner.noun} flooded its line`);
       stream.once("drain", () => {
