@@ -10,12 +10,14 @@
  * once, and is damage: it is reported by its place, and nothing after it is believed. The header has a sum of its own, so
  * that a damaged length is not taken for a torn end.
  */
-import { crc32 } from "node:zlib";
 import type { ByteWriter } from "./bytes.js";
 
 /** Version of the format of everything in a journal. A reader takes this and every older one. */
 export const formatVersion = 1;
 export const frameHeaderBytes = 16;
+
+/** `node:zlib` is loaded with the first frame: whoever imports this package and has no journal does without. */
+const crc32 = (bytes: Uint8Array): number => process.getBuiltinModule("node:zlib").crc32(bytes);
 
 export function segmentHeader(segment: number): Buffer {
   return Buffer.from(`orchestrator-journal format=${formatVersion} segment=${segmentName(segment)}\n`);

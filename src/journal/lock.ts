@@ -9,7 +9,6 @@
  * Whether a holder on this machine still runs is told by its pid together with its start time and the machine's boot. Of one on
  * another machine (a shared folder) it cannot be told, so it is believed until its file is removed by hand.
  */
-import { randomUUID } from "node:crypto";
 import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -48,7 +47,7 @@ export class RunLock {
   /** @throws OrchestratorError `JOURNAL_LOCKED` that names who holds it. */
   static acquire(folder: string, runId: string, at: number): RunLock {
     const contents = describeThisProcess(at);
-    const draft = join(folder, `draft-${randomUUID()}`);
+    const draft = join(folder, `draft-${crypto.randomUUID()}`);
     writeFileSync(draft, textOf(contents));
     try {
       return new RunLock(takeNext(folder, draft, runId), contents);

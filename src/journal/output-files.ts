@@ -2,7 +2,6 @@
  * Outputs that are too large for the journal itself: each in a file of its own, named by the SHA-256 of its bytes. A file is
  * written under another name and then renamed, so one that has the name of its contents holds them.
  */
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -16,7 +15,8 @@ import { syncFolder } from "./segments.js";
 const folderName = "outputs";
 
 export function nameOfBytes(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  // Loaded here, because most journals have no such file, and readers of journals cannot wait.
+  return process.getBuiltinModule("node:crypto").createHash("sha256").update(bytes).digest("hex");
 }
 
 export class OutputFiles {

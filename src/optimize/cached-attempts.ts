@@ -11,6 +11,7 @@
  * An execution is nobody's own: it ends when the last attempt that waits for it has left.
  */
 import { resolve } from "node:path";
+import { resolveCacheOptions } from "../core/cache-option.js";
 import type { TaskCacheOptions } from "../model/cache.js";
 import { asError, OrchestratorError } from "../model/error.js";
 import type { AttemptFacts } from "../model/result.js";
@@ -19,7 +20,8 @@ import type { AttemptInterceptor, InterceptedAttempt } from "../port/interceptor
 import type { AttemptControl, AttemptListener } from "../port/runner.js";
 import { explainMiss } from "./cache/explanations.js";
 import type { ExecutionEnd, FlightMember } from "./cache/flights.js";
-import { type EntryTerms, TaskCache } from "./cache/task-cache.js";
+import { type EntryTerms, OpenCache } from "./cache/open-cache.js";
+import { TaskCache } from "./cache/task-cache.js";
 import type { Absent } from "./cache/tiers.js";
 import { areUnchanged, type FileStamp } from "./fingerprint/files.js";
 import { digestsOf, type KeyParts, keyOf } from "./fingerprint/fingerprint.js";
@@ -33,12 +35,12 @@ const cacheWorker = "cache";
 const mostRefreshes = 8;
 
 /** @param cache a `TaskCache`, or options of one that is closed with what is made here */
-export function makeCachedAttempts(
+export async function makeCachedAttempts(
   cache: ServingCache | TaskCacheOptions,
   describeCode: DescribeCode,
-): AttemptInterceptor {
-  if (cache instanceof TaskCache) return new CachedAttempts(cache, describeCode, false);
-  return new CachedAttempts(new TaskCache(cache as TaskCacheOptions), describeCode, true);
+): Promise<AttemptInterceptor> {
+  if (cache instanceof TaskCache) return new CachedAttempts(await cache.open(), describeCode, false);
+  return new CachedAttempts(new OpenCache(resolveCacheOptions(cache as TaskCacheOptions)), describeCode, true);
 }
 
 interface KeyedAttempt {
@@ -51,13 +53,13 @@ interface KeyedAttempt {
 }
 
 class CachedAttempts implements AttemptInterceptor {
-  readonly #cache: TaskCache;
+  readonly #cache: OpenCache;
   readonly #ownsCache: boolean;
   readonly #identities: WorkIdentities;
   /** How to leave the executions behind stale values, by key. */
   readonly #refreshing = new Map<string, (reason: Error) => void>();
 
-  constructor(cache: TaskCache, describeCode: DescribeCode, ownsCache: boolean) {
+  constructor(cache: OpenCache, describeCode: DescribeCode, ownsCache: boolean) {
     this.#cache = cache;
     this.#ownsCache = ownsCache;
     this.#identities = new WorkIdentities(describeCode);
@@ -123,7 +125,7 @@ class CachedAttempts implements AttemptInterceptor {
       });
   }
 
-  #answer(keyed: KeyedAttempt, found: Parameters<TaskCache["endOf"]>[0], serving: Serving, execute: Execute): void {
+  #answer(keyed: KeyedAttempt, found: Parameters<OpenCache["endOf"]>[0], serving: Serving, execute: Execute): void {
     const end = this.#cache.endOf(found);
     if (end === undefined) {
       this.#fly(keyed, typeof found === "string" ? found : "absent", serving, execute);

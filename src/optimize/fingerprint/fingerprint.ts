@@ -2,7 +2,7 @@
  * What a task is, as a key: the digest of everything that its output depends on. The parts are kept apart until the last
  * step, so that it can be told which of them differed.
  */
-import { createHash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import { canonicalText, NotCanonicalError, writeCanonical } from "../../model/canonical.js";
 import { OrchestratorError } from "../../model/error.js";
 import type { Inputs } from "../../model/work.js";
@@ -24,9 +24,12 @@ export interface KeyParts {
 /** Raised when the way keys are made changes, so that none of the older ones is found. */
 const keyVersion = 1;
 
+/** `node:crypto` takes milliseconds to load, and keys are made where nothing can be waited for: it is loaded with the first. */
+const sha256 = (): Hash => process.getBuiltinModule("node:crypto").createHash("sha256");
+
 /** The key: 43 characters. @throws NotCanonicalError that says which input has no value to go by. */
 export function keyOf(parts: KeyParts): string {
-  const hash = createHash("sha256");
+  const hash = sha256();
   const { task, version, work, inputs, files } = parts;
   try {
     writeCanonical([keyVersion, task, version, work, inputs, files], (piece) => hash.update(piece, "utf16le"));
@@ -56,13 +59,13 @@ export function digestsOf({ version, work, inputs, files }: KeyParts): Record<st
  * @throws OrchestratorError `NOT_KEYABLE`
  */
 export function cacheKeyOf(value: unknown): string {
-  const hash = createHash("sha256");
+  const hash = sha256();
   writeCanonical(value, (piece) => hash.update(piece, "utf16le"));
   return hash.digest("base64url");
 }
 
 function shortDigest(value: unknown): string {
-  return createHash("sha256").update(canonicalText(value), "utf16le").digest("base64url").slice(0, 16);
+  return sha256().update(canonicalText(value), "utf16le").digest("base64url").slice(0, 16);
 }
 
 const partNames = ["", "name", "cache.version", "work", "inputs", "cache.files"];

@@ -1,16 +1,22 @@
 /** Reads what a cluster keeps in Redis, once. */
+import { Checker } from "../../model/check.js";
 import { connect, loadRedis } from "./bullmq/connection.js";
 import { Keys } from "./bullmq/keys.js";
 import { redisTrouble } from "./bullmq/trouble.js";
 import type { ClusterQueue, ClusterView, ClusterWorker } from "./cluster.js";
 import { Envelope } from "./envelope.js";
 import { purposeOf, workerRecord } from "./messages.js";
-import type { CheckedClusterOptions } from "./options.js";
+import { type ClusterOptions, checkClusterOptions, clusterOptionNames } from "./options.js";
 
 /** A run that no coordinator has touched for so long is not listed. */
 const runSeenMs = 60_000;
 
-export async function look(checked: CheckedClusterOptions): Promise<ClusterView> {
+/** @throws InvalidOptionError with everything that is wrong. */
+export async function look(options: ClusterOptions): Promise<ClusterView> {
+  const check = new Checker("cluster");
+  if (!check.object("", options, clusterOptionNames)) check.finish();
+  const checked = checkClusterOptions(check, options);
+  check.finish();
   const engine = { Redis: await loadRedis() };
   const keys = new Keys(checked.prefix);
   const connection = { ...checked.connection, retryStrategy: () => null, sentinelRetryStrategy: () => null };

@@ -108,6 +108,7 @@ describe("the durable tier", () => {
     }
     const cache = openCache();
     cache.compact();
+    await cache.stats();
     expect(packs()).toHaveLength(1);
     expect(await cache.get("latest")).toEqual({ value: 11, stale: false });
     for (let number = 0; number < 12; number++) expect(await cache.get(`key ${number}`), `${number}`).toBeDefined();

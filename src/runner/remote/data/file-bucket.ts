@@ -1,7 +1,7 @@
 /** A folder that every machine sees, such as a network mount. */
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Bucket } from "./store.js";
+import type { Bucket } from "./open-store.js";
 
 export class FileBucket implements Bucket {
   readonly #folder: string;

@@ -1,6 +1,7 @@
 /** Where values live that are too large for messages. */
 import type { Checker } from "../../../model/check.js";
-import type { Size } from "../../../model/units.js";
+import { InvalidOptionError } from "../../../model/error.js";
+import { parseBytes, type Size } from "../../../model/units.js";
 
 /** Large values in a folder that every machine sees. */
 export interface FileDataOptions {
@@ -66,6 +67,37 @@ export function readData(check: Checker, given: DataOptions | undefined): DataOp
     if (typeof given[name] !== "string") check.report(`data.${name}`, "is needed, as a string");
   check.bytes("data.cacheLimit", given.cacheLimit, undefined, 1_000_000);
   return given as unknown as DataOptions;
+}
+
+/** Who signs requests to a bucket. */
+export interface S3Keys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | undefined;
+}
+
+/** What a store goes by. */
+export interface CheckedDataOptions {
+  readonly options: DataOptions;
+  /** Of a bucket. */
+  readonly s3Keys: S3Keys | undefined;
+  readonly cacheLimitBytes: number;
+}
+
+/** @throws InvalidOptionError where a bucket has no keys. */
+export function checkDataOptions(options: DataOptions): CheckedDataOptions {
+  const s3Keys = options.kind === "s3" ? findS3Keys(options) : undefined;
+  return { options, s3Keys, cacheLimitBytes: parseBytes(options.cacheLimit ?? "10GB") };
+}
+
+function findS3Keys(options: S3DataOptions): S3Keys {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = process.env;
+  const accessKeyId = options.accessKeyId ?? AWS_ACCESS_KEY_ID;
+  const secretAccessKey = options.secretAccessKey ?? AWS_SECRET_ACCESS_KEY;
+  if (accessKeyId !== undefined && secretAccessKey !== undefined)
+    return { accessKeyId, secretAccessKey, sessionToken: options.sessionToken ?? AWS_SESSION_TOKEN };
+  const message = "takes accessKeyId and secretAccessKey, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set";
+  throw new InvalidOptionError([{ where: "data", message }]);
 }
 
 /** `/folder`, or `s3://bucket?endpoint=https://host&region=eu-central-1`, as on a command line. */

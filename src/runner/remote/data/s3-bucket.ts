@@ -1,9 +1,9 @@
 /** A bucket of a store that speaks S3, by its two oldest requests. */
 import { createHash } from "node:crypto";
 import type { AwsClient } from "aws4fetch";
-import { InvalidOptionError, OrchestratorError } from "../../../model/error.js";
-import type { S3DataOptions } from "./options.js";
-import type { Bucket } from "./store.js";
+import { OrchestratorError } from "../../../model/error.js";
+import type { Bucket } from "./open-store.js";
+import type { S3DataOptions, S3Keys } from "./options.js";
 
 const retries = 5;
 const requestSeconds = 300;
@@ -12,16 +12,8 @@ export class S3Bucket implements Bucket {
   readonly #client: Promise<AwsClient>;
   readonly #folder: string;
 
-  constructor(options: S3DataOptions) {
+  constructor(options: S3DataOptions, { accessKeyId, secretAccessKey, sessionToken }: S3Keys) {
     const { endpoint, bucket, keyPrefix = "orchestrator/", region = "us-east-1" } = options;
-    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = process.env;
-    const accessKeyId = options.accessKeyId ?? AWS_ACCESS_KEY_ID;
-    const secretAccessKey = options.secretAccessKey ?? AWS_SECRET_ACCESS_KEY;
-    const sessionToken = options.sessionToken ?? AWS_SESSION_TOKEN;
-    if (accessKeyId === undefined || secretAccessKey === undefined) {
-      const message = "takes accessKeyId and secretAccessKey, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set";
-      throw new InvalidOptionError([{ where: "data", message }]);
-    }
     const settings = {
       accessKeyId,
       secretAccessKey,

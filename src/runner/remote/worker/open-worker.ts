@@ -5,7 +5,8 @@ import { DataStore } from "../data/store.js";
 import { Envelope } from "../envelope.js";
 import { queueOf, queueOfWorker } from "../messages.js";
 import { WorkerAdmission } from "./admission.js";
-import type { CheckedWorkerOptions, RemoteWorker } from "./start-worker.js";
+import type { CheckedWorkerOptions } from "./check-options.js";
+import type { RemoteWorker } from "./start-worker.js";
 import { WorkerServer } from "./worker-server.js";
 
 export async function openWorker(checked: CheckedWorkerOptions): Promise<RemoteWorker> {

@@ -1,5 +1,8 @@
 /** A caller's entry for JavaScript: the name of an npm package and a semantic version range at most. */
-import validRange from "semver/ranges/valid.js";
+import { createRequire } from "node:module";
+import type validRange from "semver/ranges/valid.js";
+
+const require = createRequire(import.meta.url);
 
 export interface NpmRequirement {
   /** With its scope. */
@@ -29,11 +32,14 @@ export function parseNpmRequirement(entry: string): NpmRequirement {
   const name = at === -1 ? text : text.slice(0, at);
   if (!isNpmName(name))
     throw new RangeError('takes the name of an npm package, in lower case, such as "lodash" or "@scope/name"');
-  const range = at === -1 ? "*" : validRange(text.slice(at + 1));
+  const range = at === -1 ? "*" : semverRange(text.slice(at + 1));
   if (range === null || text.endsWith("@"))
     throw new RangeError(`"${text.slice(at + 1)}" is no version range; takes one such as "^4.17", no tag`);
   return { name, range };
 }
+
+/** Loads semver with the first range: most programs name none, and it cannot be waited for where options are checked. */
+const semverRange: typeof validRange = (range) => (require("semver/ranges/valid.js") as typeof validRange)(range);
 
 function refusalOf(entry: string): string | undefined {
   if (entry.length > longestName + 100) return `takes at most ${longestName + 100} characters`;
