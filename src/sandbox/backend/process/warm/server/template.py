@@ -184,7 +184,7 @@ def dry_run(driver, settings):
     channel = 100  # Any number that nothing has here.
     run.build_wall({"channel": channel, "rlimits": {}}, settings)
     run.forget_the_template(settings)
-    code = "\n".join([*settings["refreshers"], "print(1)", "result = {'a': [1, 2.5, None]}"]).encode()
+    code = "\n".join(["print(1)", *settings["refreshers"]]).encode()
     ours.sendall(b"token 1 -\n0mode 4 -\noncelimit 4 -\n9999code %d main.py\n%sgo 0 -\n" % (len(code), code))
     warming.run_to_end(driver, channel)
 
@@ -225,8 +225,7 @@ def main():
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
         os._exit(1)
-    if not settings["late"]:
-        warming.rehearse(settings["refreshers"])
+    warming.rehearse_job(driver, settings["refreshers"])
     warming.serve(driver, order["channel"])
 
 

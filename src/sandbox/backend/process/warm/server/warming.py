@@ -63,6 +63,23 @@ def rehearse(programs):
             pass
 
 
+def rehearse_job(driver, programs):
+    """Does with programs of the engine's own what the driver does with a job, but for files, output and the report.
+
+    A run does it while it waits for its job: the first use of each page after a fork is slow, and this way the job finds
+    most of them in use.
+    """
+    runner = driver.Runner(None)
+    finish = driver.make_finisher(lambda kind, payload: None, runner.encode, 1 << 16, runner.pid)
+    for program in programs:
+        namespace = {"__name__": "rehearsal"}
+        try:
+            finish(namespace, runner.evaluate(program, "rehearsal", namespace))
+        except Exception:  # noqa: BLE001 - a package that is not as it was expected to be
+            pass
+    gc.collect()
+
+
 def serve(driver, channel):
     """Runs the driver to its end, and ends the process as the interpreter would. Never returns."""
     os._exit(run_to_end(driver, channel))
