@@ -1,8 +1,8 @@
 /**
  * Sandboxes that were started ahead and wait for their job. Each is used once; none is ever put back.
  *
- * A shelf holds the spares of one recipe. A launch takes the oldest, and a new one is begun once the taken one has had
- * a moment for itself, so that the two do not compete for the processor. Shelves that were used longest ago give up
+ * A shelf holds the spares of one recipe. A launch takes the oldest, and a new one is begun once the taken one is
+ * gone or has had a moment for itself, so that the two do not compete for the processor. Shelves that were used longest ago give up
  * their spares first where there are too many in all, and every shelf does after a while without use.
  */
 
@@ -18,8 +18,8 @@ export interface WarmPoolOptions {
   readonly idleMs: number;
 }
 
-/** How long a sandbox that was just handed out has the machine to itself before the next spare is begun. */
-const headStartMs = 15;
+/** How long a sandbox that was just handed out has the machine to itself before the next spare is begun, unless it ends before. */
+const headStartMs = { whileSparesAreLeft: 100, whereNoneIs: 15 };
 /** Spares that are being made at one time. */
 const maximumInMaking = 2;
 
@@ -70,17 +70,18 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
 
   async #launch(recipe: Kind): Promise<LaunchedSandbox> {
     const shelf = this.#use(recipe);
-    const sandbox = (await this.#takeLiving(shelf)) ?? (await this.#launcher.launch(recipe));
+    const spare = await this.#takeLiving(shelf);
+    const sandbox = spare ?? (await this.#launcher.launch(recipe));
     sandbox.setWaiting?.(false);
-    this.#replenishSoon(shelf, sandbox);
-    return sandbox;
+    const replenish = this.#replenishLater(shelf);
+    return handedOut(sandbox, { warm: spare !== undefined || sandbox.warm, onDisposed: replenish });
   }
 
   async #takeLiving(shelf: Shelf<Kind>): Promise<LaunchedSandbox | undefined> {
     for (let spare = shelf.spares.shift(); spare !== undefined; spare = shelf.spares.shift()) {
       const sandbox = await spare;
       if (sandbox === undefined) continue;
-      if (!this.#dead.has(sandbox)) return asWarm(sandbox);
+      if (!this.#dead.has(sandbox)) return sandbox;
       this.#end(sandbox);
     }
     return undefined;
@@ -101,18 +102,15 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
     return shelf;
   }
 
-  #replenishSoon(shelf: Shelf<Kind>, taken: LaunchedSandbox): void {
-    const timer = setTimeout(replenish, headStartMs);
+  /** In a while at the latest; what it gives does it as soon as the caller has heard what came of the last one. */
+  #replenishLater(shelf: Shelf<Kind>): () => void {
+    const { whileSparesAreLeft, whereNoneIs } = headStartMs;
+    const timer = setTimeout(() => this.#replenish(), shelf.spares.length > 0 ? whileSparesAreLeft : whereNoneIs);
     timer.unref();
-    const pool = this;
-    let done = false;
-    function replenish() {
-      if (done) return;
-      done = true;
+    return () => {
       clearTimeout(timer);
-      pool.#replenish();
-    }
-    if (shelf.spares.length === 0) void taken.exited.then(replenish);
+      setImmediate(() => this.#replenish()).unref();
+    };
   }
 
   /** Begins spares where they are wanted, for the recipe used last first. */
@@ -172,8 +170,11 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
   }
 }
 
-/** The same sandbox, said to have been started ahead. */
-function asWarm(sandbox: LaunchedSandbox): LaunchedSandbox {
+/** The same sandbox, with what is known of it here. */
+function handedOut(
+  sandbox: LaunchedSandbox,
+  { warm, onDisposed }: { readonly warm: boolean; onDisposed(): void },
+): LaunchedSandbox {
   const { backend, channel, stdin, stdout, stderr, enforcement, exited } = sandbox;
   return {
     backend,
@@ -183,7 +184,7 @@ function asWarm(sandbox: LaunchedSandbox): LaunchedSandbox {
     stderr,
     enforcement,
     exited,
-    warm: true,
+    warm,
     setWaiting: (waiting) => sandbox.setWaiting?.(waiting),
     connectProxy: (socketPath) => sandbox.connectProxy?.(socketPath),
     watchMemory: (onExceeded) => sandbox.watchMemory?.(onExceeded),
@@ -191,6 +192,6 @@ function asWarm(sandbox: LaunchedSandbox): LaunchedSandbox {
     usage: () => sandbox.usage(),
     kill: () => sandbox.kill(),
     files: () => sandbox.files(),
-    dispose: () => sandbox.dispose(),
+    dispose: () => sandbox.dispose().then(onDisposed),
   };
 }

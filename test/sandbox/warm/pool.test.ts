@@ -79,6 +79,28 @@ describe("a pool of spares", () => {
     vi.useRealTimers();
   });
 
+  test("the next one is begun once the taken one is gone, or after a while, and later where spares are left", async () => {
+    vi.useFakeTimers();
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, options);
+    await pool.launch(recipe("a"));
+    await settle();
+    const taken = await pool.launch(recipe("a"));
+    await settle();
+    expect(launcher.launched, "one is left").toHaveLength(3);
+    await taken.dispose();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(launcher.launched, "the taken one is gone").toHaveLength(4);
+    await pool.launch(recipe("a"));
+    await vi.advanceTimersByTimeAsync(150);
+    expect(launcher.launched, "the taken one takes long").toHaveLength(5);
+    for (let taking = 0; taking < 2; taking++) await pool.launch(recipe("a"));
+    await settle();
+    expect(launcher.launched, "none is left").toHaveLength(7);
+    await pool.close();
+    vi.useRealTimers();
+  });
+
   test("a spare that died while it waited is never handed out", async () => {
     vi.useFakeTimers();
     const launcher = new ScriptedLauncher();
