@@ -26,6 +26,12 @@ export interface LeftParcel {
   readonly index: string;
 }
 
+/** Whom a worker answers: the coordinator of a run, by the run or, where no other will ever go on with it, by its inbox. */
+export interface AnswerAddress {
+  readonly runId: string;
+  readonly inbox: string | undefined;
+}
+
 /** Where a parcel is: waiting or with a worker that lives, with a worker that died, or nowhere. */
 export type ParcelState = "there" | "abandoned" | "gone";
 
@@ -35,9 +41,11 @@ export interface ParcelPlace {
 }
 
 export interface CoordinatorTransport {
+  /** Where answers to all runs go that nobody else will go on with. */
+  readonly inbox: string;
   /** Takes the run over: answers of earlier epochs and of this one are given to `onAnswer` from now on. */
   openRun(runId: string): Promise<{ readonly epoch: number; readonly left: readonly LeftParcel[] }>;
-  /** Begins a run that nobody else knows of or will go on with; nothing is kept for a successor. */
+  /** Begins a run that nobody else knows of or will go on with: its answers come to the inbox, and nothing is kept for a successor. */
   beginRun(runId: string): void;
   submit(runId: string, parcels: readonly Parcel[]): Promise<void>;
   /** Takes parcels back that no worker has claimed; true for those. */
@@ -48,7 +56,9 @@ export interface CoordinatorTransport {
   settle(runId: string, ids: readonly string[]): void;
   /** Tells one worker, or all. */
   tell(workerId: string | undefined, text: string): void;
-  /** Whether no other coordinator has taken the run over since. */
+  /** Keeps a run that goes on from being forgotten. */
+  keepRun(runId: string): void;
+  /** As `keepRun`, for a run that was opened; whether no other coordinator has taken it over since. */
   owns(runId: string, epoch: number): Promise<boolean>;
   /** When the last pass over answers began that found no more of them, by `performance.now()`. */
   readonly caughtUpAt: number;
@@ -74,7 +84,7 @@ export interface WorkerTransport {
    */
   serve(queues: readonly string[], atOnce: number, handle: (id: string, text: string) => Promise<void>): Promise<void>;
   /** Gives answers to whoever coordinates the run; false where nobody does any more. */
-  answer(runId: string, text: string): Promise<boolean>;
+  answer(to: AnswerAddress, text: string): Promise<boolean>;
   /** What whoever looks at the cluster sees of this worker; kept while the worker lives. */
   describe(text: string): void;
   count(what: string, by: number): void;

@@ -278,12 +278,13 @@ describe("options", () => {
 
 describe("answers of a worker", () => {
   const envelope = new Envelope(undefined, 1e6);
+  const run = { runId: "run", inbox: undefined };
 
   function outgoing(busy: boolean) {
     const sent: Answer[][] = [];
     const answers = new Answers({
       transport: {
-        async answer(runId, text) {
+        async answer({ runId }, text) {
           sent.push(answersMessage.parse(JSON.parse(envelope.open(purposeOf.answers(runId), text))).answers);
           return true;
         },
@@ -304,13 +305,13 @@ describe("answers of a worker", () => {
 
   it("tell the beginning of a short attempt with its end", async () => {
     const { answers, sent } = outgoing(false);
-    answers.push("run", started(1));
-    answers.push("run", started(2));
-    answers.push("run", succeeded(1));
-    await answers.flushed("run");
+    answers.push(run, started(1));
+    answers.push(run, started(2));
+    answers.push(run, succeeded(1));
+    await answers.flushed(run);
     expect(sent.flat()).toEqual([{ ...succeeded(1), began: "w/thread-1" }, started(2)]);
-    answers.push("run", succeeded(2));
-    await answers.flushed("run");
+    answers.push(run, succeeded(2));
+    await answers.flushed(run);
     expect(sent.flat().at(-1)).toEqual(succeeded(2));
   });
 
@@ -322,10 +323,10 @@ describe("answers of a worker", () => {
       { is: "progress", token: 1, value: { j: 0.5 } },
       succeeded(1),
     ];
-    answers.push("run", started(2));
-    for (const answer of said) answers.push("run", answer);
-    answers.push("run", succeeded(2));
-    await answers.flushed("run");
+    answers.push(run, started(2));
+    for (const answer of said) answers.push(run, answer);
+    answers.push(run, succeeded(2));
+    await answers.flushed(run);
     expect(sent.flat().filter(({ token }) => token === 1)).toEqual(said);
   });
 });

@@ -56,6 +56,11 @@ const attempt = z.strictObject({
 export const parcelMessage = z.strictObject({
   version: z.literal(protocolVersion),
   run: name,
+  /** Where answers go, if not to the run. */
+  inbox: z
+    .string()
+    .regex(/^[\w-]{1,100}$/)
+    .optional(),
   /** When it was made, milliseconds since the epoch. */
   at: z.number(),
   works: z.array(z.union([moduleWork, otherWork])).max(10_000),

@@ -11,7 +11,7 @@ import type {
   ParcelState,
 } from "../../../port/transport.js";
 import type { CheckedClusterOptions } from "../options.js";
-import { AnswerReader } from "./answer-reader.js";
+import { AnswerReader, firstEntry, noRun } from "./answer-reader.js";
 import { connect, type Engine, firstContact, hold } from "./connection.js";
 import { Keys } from "./keys.js";
 
@@ -20,8 +20,8 @@ const runTtlSeconds = 86_400;
 const stalledIntervalMs = 500;
 /** A server that starts together with the coordinator is waited for. */
 const firstContactMs = 30_000;
-/** Id of the entry that makes the stream of a new run: its reader need not be woken for it. */
-const firstEntry = "0-1";
+/** After so long an inbox that was not used may be about to be forgotten. */
+const inboxFreshMs = 3_600_000;
 /** Events that BullMQ keeps of a queue: nobody reads them. */
 const eventsKept = 10;
 
@@ -30,6 +30,7 @@ export interface BullmqCoordinatorOptions extends CheckedClusterOptions {
 }
 
 export class BullmqCoordinator implements CoordinatorTransport {
+  readonly inbox = randomUUID();
   readonly #engine: Engine;
   readonly #options: BullmqCoordinatorOptions;
   readonly #keys: Keys;
@@ -38,6 +39,10 @@ export class BullmqCoordinator implements CoordinatorTransport {
   readonly #reader: AnswerReader;
   readonly #queues = new Map<string, Queue>();
   readonly #runs = new Set<string>();
+  /** Runs of which Redis knows more than their answers. */
+  readonly #kept = new Set<string>();
+  /** When the inbox was made, or was used last. */
+  #inboxUsedAt = 0;
   /** Since when the connection is up without a break, by `performance.now()`. */
   #connectedAt = Number.POSITIVE_INFINITY;
 
@@ -50,6 +55,7 @@ export class BullmqCoordinator implements CoordinatorTransport {
     this.#redis.on("ready", () => {
       this.#connectedAt = performance.now();
       hold(this.#redis, this.#runs.size > 0);
+      this.#makeInbox();
     });
     this.#redis.on("close", () => {
       this.#connectedAt = Number.POSITIVE_INFINITY;
@@ -58,7 +64,7 @@ export class BullmqCoordinator implements CoordinatorTransport {
       redis: this.#blocking,
       commands: this.#redis,
       keys: this.#keys,
-      coordinatorId: randomUUID(),
+      inboxKey: this.#keys.inbox(this.inbox),
       onAnswer: (runId, text) => listener.onAnswer(runId, text),
     });
   }
@@ -79,8 +85,8 @@ export class BullmqCoordinator implements CoordinatorTransport {
   }
 
   async openRun(runId: string): Promise<{ epoch: number; left: readonly LeftParcel[] }> {
-    this.#runs.add(runId);
-    hold(this.#redis, true);
+    this.#begin(runId);
+    this.#kept.add(runId);
     const answers = this.#keys.answers(runId);
     const replies = await this.#redis
       .pipeline()
@@ -88,7 +94,7 @@ export class BullmqCoordinator implements CoordinatorTransport {
       .expire(this.#keys.epoch(runId), runTtlSeconds)
       .hgetall(this.#keys.parcels(runId))
       // Workers answer only where somebody reads: this entry makes the stream.
-      .xadd(answers, "*", "opened", "1")
+      .xadd(answers, "*", noRun, "")
       .expire(answers, runTtlSeconds)
       .zadd(this.#keys.runs, Date.now(), runId)
       .exec();
@@ -101,17 +107,22 @@ export class BullmqCoordinator implements CoordinatorTransport {
   }
 
   beginRun(runId: string): void {
+    this.#begin(runId);
+    if (performance.now() - this.#inboxUsedAt > inboxFreshMs) this.#makeInbox();
+  }
+
+  #begin(runId: string): void {
     this.#runs.add(runId);
     hold(this.#redis, true);
-    const answers = this.#keys.answers(runId);
-    this.#redis
-      .pipeline()
-      .xadd(answers, firstEntry, "opened", "1")
-      .expire(answers, runTtlSeconds)
-      .zadd(this.#keys.runs, Date.now(), runId)
-      .exec()
-      .catch(() => {});
-    this.#reader.add(runId, firstEntry);
+    this.#reader.want(true);
+  }
+
+  /** Workers answer only where somebody reads. An inbox that is there already stays what it is. */
+  #makeInbox(): void {
+    this.#inboxUsedAt = performance.now();
+    const key = this.#keys.inbox(this.inbox);
+    const made = this.#redis.pipeline().xadd(key, firstEntry, noRun, "").expire(key, runTtlSeconds);
+    made.exec().catch(() => {});
   }
 
   async submit(runId: string, parcels: readonly Parcel[]): Promise<void> {
@@ -127,21 +138,24 @@ export class BullmqCoordinator implements CoordinatorTransport {
       else list.push(parcel);
     }
     const { priority } = this.#options;
-    const added = [...byQueue].map(([name, list]) =>
-      this.#queue(name).addBulk(
-        list.map(({ id, text }) => ({
-          name: "parcel",
-          data: text,
-          opts: {
-            jobId: id,
-            attempts: 1,
-            removeOnComplete: true,
-            removeOnFail: true,
-            ...(priority === undefined ? undefined : { priority }),
-          },
-        })),
-      ),
-    );
+    const jobs = (list: readonly Parcel[]) =>
+      list.map(({ id, text }) => ({
+        name: "parcel",
+        data: text,
+        opts: {
+          jobId: id,
+          attempts: 1,
+          removeOnComplete: true,
+          removeOnFail: true,
+          ...(priority === undefined ? undefined : { priority }),
+        },
+      }));
+    const added = [...byQueue].map(([name, list]) => {
+      const queue = this.#queue(name);
+      if (list.length > 1) return queue.addBulk(jobs(list));
+      const [{ name: job, data, opts }] = jobs(list) as [ReturnType<typeof jobs>[number]];
+      return queue.add(job, data, opts);
+    });
     await Promise.all([noted, ...added]);
   }
 
@@ -168,6 +182,18 @@ export class BullmqCoordinator implements CoordinatorTransport {
 
   tell(workerId: string | undefined, text: string): void {
     this.#redis.publish(this.#keys.orders(workerId), text).catch(() => {});
+  }
+
+  keepRun(runId: string): void {
+    this.#reader.trim();
+    this.#kept.add(runId);
+    this.#inboxUsedAt = performance.now();
+    this.#redis
+      .pipeline()
+      .zadd(this.#keys.runs, Date.now(), runId)
+      .expire(this.#keys.inbox(this.inbox), runTtlSeconds)
+      .exec()
+      .catch(() => {});
   }
 
   async owns(runId: string, epoch: number): Promise<boolean> {
@@ -197,7 +223,12 @@ export class BullmqCoordinator implements CoordinatorTransport {
   async closeRun(runId: string): Promise<void> {
     this.#runs.delete(runId);
     this.#reader.remove(runId);
-    if (this.#runs.size === 0) hold(this.#redis, false);
+    this.#reader.trim();
+    if (this.#runs.size === 0) {
+      hold(this.#redis, false);
+      this.#reader.want(false);
+    }
+    if (!this.#kept.delete(runId)) return;
     await this.#redis
       .pipeline()
       .del(this.#keys.answers(runId), this.#keys.parcels(runId), this.#keys.epoch(runId))
@@ -209,6 +240,7 @@ export class BullmqCoordinator implements CoordinatorTransport {
     this.#reader.close();
     for (const queue of this.#queues.values()) await queue.close();
     this.#blocking.disconnect();
+    this.#redis.del(this.#keys.inbox(this.inbox)).catch(() => {});
     // What was asked before is still carried out, unless the server is away.
     if (this.#redis.status === "ready") await this.#redis.quit().catch(() => {});
     else this.#redis.disconnect();

@@ -36,7 +36,7 @@ export class Keys {
     return `${this.#prefix}:counts`;
   }
 
-  /** Answers to the coordinator of a run (stream). */
+  /** Answers to whoever coordinates a run that may be taken over (stream). */
   answers(runId: string): string {
     return `${this.#prefix}:run:${runId}:answers`;
   }
@@ -51,9 +51,9 @@ export class Keys {
     return `${this.#prefix}:run:${runId}:epoch`;
   }
 
-  /** Wakes a coordinator that waits for answers (stream). */
-  wake(coordinatorId: string): string {
-    return `${this.#prefix}:coordinator:${coordinatorId}:wake`;
+  /** Answers to a coordinator, for all its other runs (stream). */
+  inbox(coordinatorId: string): string {
+    return `${this.#prefix}:coordinator:${coordinatorId}:answers`;
   }
 
   /** Orders to every worker, or to one (channel). */

@@ -2,7 +2,7 @@
 import { Worker as Thread } from "node:worker_threads";
 import type { Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
-import type { WorkerTransport, WorkerTransportListener } from "../../../port/transport.js";
+import type { AnswerAddress, WorkerTransport, WorkerTransportListener } from "../../../port/transport.js";
 import type { CheckedClusterOptions } from "../options.js";
 import { connect, type Engine, firstContact, patient } from "./connection.js";
 import { HeldLeases } from "./held-leases.js";
@@ -67,8 +67,9 @@ export class BullmqWorker implements WorkerTransport {
     await Promise.all([this.#seen, ...this.#workers.map((worker) => worker.waitUntilReady())]);
   }
 
-  async answer(runId: string, text: string): Promise<boolean> {
-    return (await this.#redis.xadd(this.#keys.answers(runId), "NOMKSTREAM", "*", "m", text)) !== null;
+  async answer({ runId, inbox }: AnswerAddress, text: string): Promise<boolean> {
+    const key = inbox === undefined ? this.#keys.answers(runId) : this.#keys.inbox(inbox);
+    return (await this.#redis.xadd(key, "NOMKSTREAM", "*", runId, text)) !== null;
   }
 
   describe(text: string): void {

@@ -123,6 +123,10 @@ export class CoordinatedRun {
     this.release(attempt);
   }
 
+  get hasGivenUp(): boolean {
+    return this.#givenUp.size > 0;
+  }
+
   /** Whether this is the first end that comes from an attempt that was given up. */
   isFenced(token: number): boolean {
     return this.#givenUp.delete(token);

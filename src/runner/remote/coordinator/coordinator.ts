@@ -27,6 +27,8 @@ import { SharedState } from "./shared-state.js";
 import { Stopping } from "./stopping.js";
 
 const tickMs = 250;
+/** Runs that have ended while attempts that they had given up may still answer. */
+const rememberedRuns = 100;
 
 export class Coordinator implements OpenBackend, CoordinatorTransportListener {
   readonly #parts: CoordinatorParts;
@@ -36,6 +38,7 @@ export class Coordinator implements OpenBackend, CoordinatorTransportListener {
   readonly #intake: Intake;
   readonly #stopping: Stopping;
   readonly #losses: Losses;
+  readonly #past = new Map<string, CoordinatedRun>();
   #timer: NodeJS.Timeout | undefined;
   #ticking = false;
   #closing: Promise<void> | undefined;
@@ -74,7 +77,7 @@ export class Coordinator implements OpenBackend, CoordinatorTransportListener {
   // What the transport tells.
 
   onAnswer(runId: string, sealed: string): void {
-    const run = this.#state.runs.get(runId);
+    const run = this.#state.runs.get(runId) ?? this.#past.get(runId);
     if (run !== undefined) this.#intake.open(run, sealed);
   }
 
@@ -147,9 +150,18 @@ export class Coordinator implements OpenBackend, CoordinatorTransportListener {
       this.#timer = undefined;
     }
     if (run.superseded) return;
+    if (!run.resumable && run.hasGivenUp) this.#remember(run);
     const places = [...run.parcels.values()];
     const withdrawn = places.length === 0 ? Promise.resolve() : transport.withdraw(places);
     withdrawn.then(() => transport.closeRun(run.id)).catch(onTrouble);
+  }
+
+  /** Late answers to it are to be counted. */
+  #remember(run: CoordinatedRun): void {
+    this.#past.set(run.id, run);
+    if (this.#past.size <= rememberedRuns) return;
+    const [oldest] = this.#past.keys();
+    this.#past.delete(oldest!);
   }
 
   // What happens by the clock.
@@ -175,8 +187,9 @@ export class Coordinator implements OpenBackend, CoordinatorTransportListener {
     const now = performance.now();
     for (const run of runs.values()) {
       if (!run.opened) continue;
-      const owned = await this.#parts.transport.owns(run.id, run.epoch);
-      if (run.resumable && !owned) this.#supersede(run);
+      const { transport } = this.#parts;
+      if (!run.resumable) transport.keepRun(run.id);
+      else if (!(await transport.owns(run.id, run.epoch))) this.#supersede(run);
       this.#stopping.pursue(run, now);
       this.#state.settle(run);
     }

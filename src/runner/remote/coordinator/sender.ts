@@ -115,7 +115,7 @@ export class Sender {
     const { parts, placement, sizes } = this.#state;
     this.#submitting++;
     try {
-      const submission = { run, attempts, envelope: parts.envelope };
+      const submission = { run, attempts, envelope: parts.envelope, inbox: parts.transport.inbox };
       const { parcels, refused } = writeParcels(submission, sizes, parts.window, (queue) => placement.slotsOf(queue));
       for (const { attempt, error } of refused) {
         this.#state.release(attempt);

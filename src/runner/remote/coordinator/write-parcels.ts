@@ -11,6 +11,8 @@ export interface Submission {
   readonly run: CoordinatedRun;
   readonly attempts: readonly CoordinatedAttempt[];
   readonly envelope: Envelope;
+  /** Where answers go, if the run has no stream of its own. */
+  readonly inbox: string;
 }
 
 export interface WrittenParcels {
@@ -19,7 +21,7 @@ export interface WrittenParcels {
 }
 
 export function writeParcels(
-  { run, attempts, envelope }: Submission,
+  { run, attempts, envelope, inbox }: Submission,
   sizes: ParcelSizes,
   window: number,
   slotsOf: (queue: string) => number,
@@ -35,7 +37,7 @@ export function writeParcels(
   for (const [queue, queued] of byQueue) {
     for (const group of sizes.split(queued, slotsOf(queue), window)) {
       try {
-        parcels.push(writeParcel(run, queue, group, envelope));
+        parcels.push(writeParcel(run, queue, group, envelope, inbox));
       } catch (error) {
         for (const attempt of group) refused.push({ attempt, error: error as Error });
       }
@@ -49,6 +51,7 @@ function writeParcel(
   queue: string,
   attempts: readonly CoordinatedAttempt[],
   envelope: Envelope,
+  inbox: string,
 ): Parcel {
   const id = parcelId(run, attempts);
   const works: WorkMessage[] = [];
@@ -65,6 +68,7 @@ function writeParcel(
   const message: ParcelMessage = {
     version: protocolVersion,
     run: run.id,
+    ...(run.resumable ? undefined : { inbox }),
     at: Date.now(),
     works,
     attempts: messages,

@@ -2,7 +2,7 @@
  * Sends answers to coordinators, in order for each run. The end of a single attempt leaves at once, together with its
  * beginning; where much goes on, answers of a few milliseconds travel together, so that each costs little.
  */
-import type { WorkerTransport } from "../../../port/transport.js";
+import type { AnswerAddress, WorkerTransport } from "../../../port/transport.js";
 import type { Envelope } from "../envelope.js";
 import { type Answer, type AnswersMessage, isEnd, protocolVersion, purposeOf } from "../messages.js";
 
@@ -22,10 +22,11 @@ export interface AnswersParts {
   /** Whether more is to be told soon. */
   readonly busy: () => boolean;
   /** Nobody coordinates the run any more. */
-  readonly onNobody: (runId: string, answers: readonly Answer[]) => void;
+  readonly onNobody: (answers: readonly Answer[]) => void;
 }
 
 class Outbox {
+  readonly to: AnswerAddress;
   answers: Answer[] = [];
   /** Where in `answers` lies the beginning of an attempt of which nothing else has been told, by token. */
   readonly beginnings = new Map<number, number>();
@@ -34,6 +35,10 @@ class Outbox {
   timer: NodeJS.Timeout | undefined;
   asked = false;
   readonly idle: (() => void)[] = [];
+
+  constructor(to: AnswerAddress) {
+    this.to = to;
+  }
 }
 
 export class Answers {
@@ -44,31 +49,32 @@ export class Answers {
     this.#parts = parts;
   }
 
-  push(runId: string, answer: Answer): void {
-    let outbox = this.#outboxes.get(runId);
+  push(to: AnswerAddress, answer: Answer): void {
+    const key = keyOf(to);
+    let outbox = this.#outboxes.get(key);
     if (outbox === undefined) {
-      outbox = new Outbox();
-      this.#outboxes.set(runId, outbox);
+      outbox = new Outbox(to);
+      this.#outboxes.set(key, outbox);
     }
     add(outbox, answer);
-    this.#askSend(runId, outbox, isEnd(answer) && !this.#parts.busy());
+    this.#askSend(outbox, isEnd(answer) && !this.#parts.busy());
   }
 
   /** Resolves when all that was told for the run before has arrived. */
-  flushed(runId: string): Promise<void> {
-    const outbox = this.#outboxes.get(runId);
+  flushed(to: AnswerAddress): Promise<void> {
+    const outbox = this.#outboxes.get(keyOf(to));
     if (outbox === undefined) return Promise.resolve();
     return new Promise((resolve) => outbox.idle.push(resolve));
   }
 
   /** Sends soon; an end that somebody waits for at once, with whatever else the same turn tells. */
-  #askSend(runId: string, outbox: Outbox, urgent: boolean): void {
+  #askSend(outbox: Outbox, urgent: boolean): void {
     if (outbox.underWay >= mostUnderWay || outbox.asked) return;
     const send = (): void => {
       clearTimeout(outbox.timer);
       outbox.timer = undefined;
       outbox.asked = false;
-      void this.#send(runId, outbox);
+      void this.#send(outbox);
     };
     if (urgent) {
       outbox.asked = true;
@@ -77,19 +83,19 @@ export class Answers {
   }
 
   /** Messages of a run leave in order, by one connection, and none waits for the one before to have arrived. */
-  async #send(runId: string, outbox: Outbox): Promise<void> {
+  async #send(outbox: Outbox): Promise<void> {
     const idle = outbox.idle.splice(0);
     outbox.beginnings.clear();
     const parts = this.#split(outbox.answers.splice(0));
     outbox.underWay++;
-    await Promise.all(parts.map((part) => this.#sendOne(runId, part)));
+    await Promise.all(parts.map((part) => this.#sendOne(outbox.to, part)));
     outbox.underWay--;
     for (const resolve of idle) resolve();
     if (outbox.answers.length > 0) {
-      this.#askSend(runId, outbox, true);
+      this.#askSend(outbox, true);
     } else if (outbox.underWay === 0) {
       for (const resolve of outbox.idle.splice(0)) resolve();
-      this.#outboxes.delete(runId);
+      this.#outboxes.delete(keyOf(outbox.to));
     }
   }
 
@@ -110,17 +116,21 @@ export class Answers {
     return parts;
   }
 
-  async #sendOne(runId: string, answers: readonly Answer[]): Promise<void> {
+  async #sendOne(to: AnswerAddress, answers: readonly Answer[]): Promise<void> {
     const { envelope, transport, workerId, host } = this.#parts;
     const message: AnswersMessage = { version: protocolVersion, worker: workerId, host, answers: [...answers] };
     try {
-      const sealed = envelope.seal(purposeOf.answers(runId), JSON.stringify(message));
-      if (!(await transport.answer(runId, sealed))) this.#parts.onNobody(runId, answers);
+      const sealed = envelope.seal(purposeOf.answers(to.runId), JSON.stringify(message));
+      if (!(await transport.answer(to, sealed))) this.#parts.onNobody(answers);
     } catch (error) {
       // The attempts of these answers are taken for lost when their parcel is gone.
       this.#parts.onTrouble(error as Error);
     }
   }
+}
+
+function keyOf({ runId, inbox }: AnswerAddress): string {
+  return inbox === undefined ? runId : `${inbox} ${runId}`;
 }
 
 /** Adds an answer; the end of an attempt whose beginning has not left yet takes its place, and tells it too. */

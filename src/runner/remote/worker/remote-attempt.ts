@@ -4,6 +4,7 @@ import { OrchestratorError, toErrorData } from "../../../model/error.js";
 import type { AttemptFacts, ResourceUsage } from "../../../model/result.js";
 import type { DescribedWork, Inputs } from "../../../model/work.js";
 import type { AttemptControl, AttemptFailure, AttemptListener, AttemptRequest, Runner } from "../../../port/runner.js";
+import type { AnswerAddress } from "../../../port/transport.js";
 import type { DataStore } from "../data/store.js";
 import type { Answer, AttemptMessage, ReturnReason } from "../messages.js";
 import { decodeValue, type EncodedValue, encodeValue } from "../value-codec.js";
@@ -20,19 +21,20 @@ export interface AttemptHost {
   readonly data: DataStore | undefined;
   readonly inlineLimitBytes: number;
   runner(kind: DescribedWork["kind"]): Runner | Promise<Runner>;
-  answer(runId: string, answer: Answer): void;
+  answer(to: AnswerAddress, answer: Answer): void;
   ended(attempt: RemoteAttempt): void;
 }
 
 export interface RemoteAttemptParts {
-  readonly runId: string;
+  /** Whoever wants it. */
+  readonly from: AnswerAddress;
   readonly message: AttemptMessage;
   readonly work: DescribedWork;
   readonly parcelId: string;
 }
 
 export class RemoteAttempt implements AttemptListener {
-  readonly runId: string;
+  readonly from: AnswerAddress;
   readonly message: AttemptMessage;
   readonly parcelId: string;
   readonly #host: AttemptHost;
@@ -51,13 +53,17 @@ export class RemoteAttempt implements AttemptListener {
 
   constructor(host: AttemptHost, parts: RemoteAttemptParts, ended: () => void) {
     this.#host = host;
-    this.runId = parts.runId;
+    this.from = parts.from;
     this.message = parts.message;
     this.parcelId = parts.parcelId;
     this.#work = parts.work;
     this.#ended = ended;
     const { cpuCores = 0, memoryBytes = 0, resources = {} } = parts.message;
     this.#demand = { cpuCores, memoryBytes, resources };
+  }
+
+  get runId(): string {
+    return this.from.runId;
   }
 
   get startedAt(): number {
@@ -264,6 +270,6 @@ export class RemoteAttempt implements AttemptListener {
   }
 
   #answer(answer: Answer): void {
-    this.#host.answer(this.runId, answer);
+    this.#host.answer(this.from, answer);
   }
 }

@@ -9,7 +9,7 @@ import { hostname } from "node:os";
 import { fromErrorData, OrchestratorError, toErrorData } from "../../../model/error.js";
 import type { DescribedWork } from "../../../model/work.js";
 import type { Runner } from "../../../port/runner.js";
-import type { WorkerTransport } from "../../../port/transport.js";
+import type { AnswerAddress, WorkerTransport } from "../../../port/transport.js";
 import type { DataStore } from "../data/store.js";
 import type { Envelope } from "../envelope.js";
 import { type Answer, parcelMessage, protocolVersion, purposeOf, toldMessage, type WorkerRecord } from "../messages.js";
@@ -71,7 +71,7 @@ export class WorkerServer implements AttemptHost {
       maxMessageBytes: parts.maxMessageBytes,
       onTrouble: parts.onTrouble,
       busy: () => this.#attempts.size > busyPerSlot * parts.admission.capacity.slots,
-      onNobody: (_, answers) => this.#fenced(answers),
+      onNobody: (answers) => this.#fenced(answers),
     });
     this.#timer = setInterval(() => this.describe(), recordIntervalMs);
   }
@@ -84,7 +84,8 @@ export class WorkerServer implements AttemptHost {
   async handle(parcelId: string, sealed: string): Promise<void> {
     const parcel = this.#open(parcelId, sealed);
     if (parcel === undefined) return;
-    const { run, works, attempts } = parcel;
+    const { run, inbox, works, attempts } = parcel;
+    const from: AnswerAddress = { runId: run, inbox };
     const admitted = works.map((work) => admitWork(work, this.#parts.policy));
     await new Promise<void>((resolve) => {
       let left = attempts.length;
@@ -93,11 +94,11 @@ export class WorkerServer implements AttemptHost {
       };
       for (const message of attempts) {
         const found = admitted[message.work];
-        if (found === undefined || "refused" in found) this.#refuse(run, message.token, found, ended);
-        else this.#begin(new RemoteAttempt(this, { runId: run, message, work: found.work, parcelId }, ended));
+        if (found === undefined || "refused" in found) this.#refuse(from, message.token, found, ended);
+        else this.#begin(new RemoteAttempt(this, { from, message, work: found.work, parcelId }, ended));
       }
     });
-    await this.#answers.flushed(run);
+    await this.#answers.flushed(from);
   }
 
   /** Orders from a coordinator. */
@@ -171,10 +172,10 @@ export class WorkerServer implements AttemptHost {
     return this.#runners.get(kind);
   }
 
-  answer(runId: string, answer: Answer): void {
+  answer(to: AnswerAddress, answer: Answer): void {
     const counts: Record<string, number> = this.#counts;
     if (counts[answer.is] !== undefined) counts[answer.is]!++;
-    this.#answers.push(runId, answer);
+    this.#answers.push(to, answer);
   }
 
   ended(attempt: RemoteAttempt): void {
@@ -207,14 +208,19 @@ export class WorkerServer implements AttemptHost {
     attempt.begin();
   }
 
-  #refuse(run: string, token: number, found: ReturnType<typeof admitWork> | undefined, ended: () => void): void {
+  #refuse(
+    from: AnswerAddress,
+    token: number,
+    found: ReturnType<typeof admitWork> | undefined,
+    ended: () => void,
+  ): void {
     const detail = found !== undefined && "refused" in found ? found.refused : "the message names work that it lacks";
     if (found !== undefined && "refused" in found && found.because === "module") {
-      this.answer(run, { is: "returned", token, because: "module", detail });
+      this.answer(from, { is: "returned", token, because: "module", detail });
     } else {
       const error = new OrchestratorError("MESSAGE_REFUSED", `worker ${this.workerId} refused the task: ${detail}`);
       const failure = { error: toErrorData(error), reason: { kind: "error" }, retryable: false, ms: 0 } as const;
-      this.answer(run, { is: "failed", token, ...failure });
+      this.answer(from, { is: "failed", token, ...failure });
     }
     ended();
   }
