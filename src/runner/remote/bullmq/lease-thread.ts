@@ -12,6 +12,7 @@ const { connection, leaseMs, recordKey, listKey, workerId } = workerData as Leas
 const held = new Map<string, Lease>();
 let record: string | undefined;
 let published = false;
+let closing = false;
 
 /**
  * Renews the lock where it is ours. One that has run out is taken again as long as the job is still with its worker:
@@ -92,12 +93,15 @@ parentPort!.on("message", (message: ToLeaseThread) => {
       for (const lease of message.held) held.set(lease.jobId, lease);
       return;
     case "record": {
+      // Described once more on its way out: nobody is to see it any more.
+      if (closing) return;
       const first = record === undefined;
       record = message.text;
       if (first) void renew();
       return;
     }
     case "close":
+      closing = true;
       clearInterval(timer);
       // A renewal that follows the one under way must not bring it back.
       record = undefined;
