@@ -36,7 +36,7 @@ export interface Handover {
   readonly finish?: (output: unknown) => unknown;
 }
 
-export type RequestBase = Omit<AttemptRequest, "work" | "inputs">;
+export type RequestBase = Required<Omit<AttemptRequest, "work" | "inputs">>;
 
 /** A function of this process, where it is handed over as other work is. */
 export interface InlineWork {
@@ -128,10 +128,31 @@ function start(starter: Starter, report: Report, base: RequestBase, { work, inpu
   if (report.over) return;
   report.finish = finish;
   try {
-    report.control = starter.start({ ...base, work: work as DescribedWork, inputs }, report);
+    report.control = starter.start(requestOf(base, work as DescribedWork, inputs), report);
   } catch (thrown) {
     report.failed({ error: asError(thrown), reason: reasonOf(thrown) });
   }
+}
+
+/** Field by field, because a spread costs as much as the rest of a start. */
+function requestOf(base: RequestBase, work: DescribedWork, inputs: Inputs): AttemptRequest {
+  const { runId, taskId, name, attempt, trace, timeoutMs, memoryBytes, cpuCores, affinity, resources, resumable } =
+    base;
+  return {
+    runId,
+    taskId,
+    name,
+    attempt,
+    work,
+    inputs,
+    trace,
+    timeoutMs,
+    memoryBytes,
+    cpuCores,
+    affinity,
+    resources,
+    resumable,
+  };
 }
 
 function intercepted(

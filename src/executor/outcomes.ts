@@ -67,7 +67,8 @@ export class Outcomes {
   }
 
   noted(task: number, facts: AttemptFacts): void {
-    this.#facts.set(task, { ...this.#facts.get(task), ...facts });
+    const known = this.#facts.get(task);
+    this.#facts.set(task, known === undefined ? facts : { ...known, ...facts });
   }
 
   /** What was noted of the task's attempt so far. */

@@ -115,20 +115,20 @@ export class RunAttempts implements InlineListener, DescribedListener, ContextHo
       memoryBytes: amountOf(demand, memoryResource, 1),
       cpuCores: amountOf(demand, cpuResource, 1000),
       affinity: this.#run.tasks[task]!.affinity,
-      ...(trace === undefined ? undefined : { trace: trace.headers }),
-      ...this.#customResources(demand),
+      trace: trace?.headers,
+      resources: this.#customResources(demand),
       resumable: this.#run.gate !== undefined,
     };
     this.#described.start(task, request, this.#handover(task, work));
   }
 
   /** What the attempt declared besides CPU and memory, for runners that look for a place where it can be had. */
-  #customResources(demand: Demand): { resources?: Readonly<Record<string, number>> } {
+  #customResources(demand: Demand): Readonly<Record<string, number>> | undefined {
     const custom = demand.resources.filter((resource) => resource > memoryResource);
-    if (custom.length === 0) return {};
+    if (custom.length === 0) return undefined;
     const amounts = custom.map((resource) => demand.amounts[demand.resources.indexOf(resource)]!);
     const resources = describeAmounts(this.#run.config.limits, custom, amounts);
-    return Object.keys(resources).length === 0 ? {} : { resources };
+    return Object.keys(resources).length === 0 ? undefined : resources;
   }
 
   #handover(task: number, work: DescribedWork | DeferredWork | InlineWork): Handover | Promise<Handover> {

@@ -20,7 +20,7 @@ export interface AttemptRequest {
   readonly work: DescribedWork;
   readonly inputs: Inputs;
   /** W3C Trace Context (`traceparent`, `tracestate`) that the attempt carries, where somebody traces. */
-  readonly trace?: Readonly<Record<string, string>>;
+  readonly trace?: Readonly<Record<string, string>> | undefined;
   /** Limit of the attempt. The executor enforces it by `abort`; a runner may use it to set a harder limit of its own. */
   readonly timeoutMs: number | undefined;
   /** Declared memory of the task, which a runner that can enforce it enforces. */
@@ -30,7 +30,7 @@ export interface AttemptRequest {
   /** The task's key of affinity: a worker that served the same key before is preferred, where it is free. */
   readonly affinity?: string | undefined;
   /** Declared amounts of custom resources; absent where there are none. */
-  readonly resources?: Readonly<Record<string, number>>;
+  readonly resources?: Readonly<Record<string, number>> | undefined;
   /** Whether the run is journalled, so that another process may have begun it, or may go on with it. */
   readonly resumable?: boolean;
 }

@@ -7,7 +7,7 @@ export interface JobIdentity {
   readonly runId: string;
   readonly taskId: string;
   readonly attempt: number;
-  readonly trace?: Readonly<Record<string, string>>;
+  readonly trace?: Readonly<Record<string, string>> | undefined;
 }
 
 export class Job {
