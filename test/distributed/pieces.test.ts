@@ -342,10 +342,10 @@ describe("leases on their way to the thread that renews them", () => {
       leases.hold(lease("long"));
       leases.hold(lease("short"));
       leases.release("short");
-      vi.advanceTimersByTime(10);
+      vi.advanceTimersByTime(50);
       expect(told).toEqual([{ is: "changes", held: [lease("long")], released: [] }]);
       leases.release("long");
-      vi.advanceTimersByTime(10);
+      vi.advanceTimersByTime(50);
       expect(told.slice(1)).toEqual([{ is: "changes", held: [], released: ["long"] }]);
       leases.hold(lease("short"));
       leases.release("short");

@@ -1,11 +1,11 @@
 /**
- * The leases that a worker holds, on their way to the thread that renews them. They are told a few milliseconds late, which
+ * The leases that a worker holds, on their way to the thread that renews them. They are told some milliseconds late, which
  * is nothing to a lease, so that a job that is over by then is not told at all: a message wakes the thread, and that costs
  * more than what a short job does.
  */
 import type { Lease, ToLeaseThread } from "./lease-messages.js";
 
-const tellAfterMs = 10;
+const tellAfterMs = 50;
 
 export class HeldLeases {
   readonly #post: (message: ToLeaseThread) => void;

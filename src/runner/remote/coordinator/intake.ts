@@ -30,7 +30,6 @@ export class Intake {
     } catch (error) {
       this.#state.refused(error as Error);
     }
-    this.#state.settle(run);
     this.#sender.askFlush();
   }
 

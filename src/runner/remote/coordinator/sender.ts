@@ -11,9 +11,8 @@ import { writeParcels } from "./write-parcels.js";
 
 /** Submissions under way at one time: what comes meanwhile is sent together. */
 const submissionsAtOnce = 3;
-/** With more attempts under way than workers have slots, a few milliseconds are waited for more to send. */
-const gatherMs = 3;
-const gathered = 200;
+/** With more attempts under way than workers have slots, so long is waited for half as many to send. */
+const gatherMs = 8;
 
 export class Sender {
   readonly #state: SharedState;
@@ -21,6 +20,8 @@ export class Sender {
   readonly #pending = new Set<CoordinatedAttempt>();
   #submitting = 0;
   #flushAsked = false;
+  /** While more is waited for. */
+  #gathering: NodeJS.Timeout | undefined;
 
   constructor(state: SharedState) {
     this.#state = state;
@@ -74,16 +75,23 @@ export class Sender {
 
   /** There may be room in the window. */
   askFlush(): void {
-    if (this.#flushAsked || this.#pending.size === 0) return;
+    if (this.#pending.size === 0) return;
+    // While workers have enough to do, what becomes ready within a moment travels together.
+    const { sent, placement } = this.#state;
+    const busy = sent > placement.slots && this.#pending.size < sent / 2;
+    if (this.#gathering !== undefined && !busy) {
+      clearTimeout(this.#gathering);
+      this.#gathering = undefined;
+      this.#flushAsked = false;
+    }
+    if (this.#flushAsked) return;
     this.#flushAsked = true;
     const flush = (): void => {
+      this.#gathering = undefined;
       this.#flushAsked = false;
       this.#flush();
     };
-    // While workers have enough to do, what becomes ready within a moment travels together.
-    const { sent, placement } = this.#state;
-    const busy = this.#pending.size < gathered && sent > placement.slots;
-    if (busy) setTimeout(flush, gatherMs);
+    if (busy) this.#gathering = setTimeout(flush, gatherMs);
     else if (sent > 0) setImmediate(flush);
     // Workers wait for it.
     else queueMicrotask(flush);
@@ -114,6 +122,7 @@ export class Sender {
   async #submit(run: CoordinatedRun, attempts: readonly CoordinatedAttempt[]): Promise<void> {
     const { parts, placement, sizes } = this.#state;
     this.#submitting++;
+    this.#state.settle(run);
     try {
       const submission = { run, attempts, envelope: parts.envelope, inbox: parts.transport.inbox };
       const { parcels, refused } = writeParcels(submission, sizes, parts.window, (queue) => placement.slotsOf(queue));

@@ -39,7 +39,10 @@ export class SharedState {
     attempt.run.giveUp(attempt);
   }
 
-  /** Has the engine forget what it kept of parcels whose attempts have ended. */
+  /**
+   * Has the engine forget what it kept of parcels whose attempts have ended: before others are submitted, so that no more is
+   * kept than the window allows, and otherwise when the clock comes round.
+   */
   settle(run: CoordinatedRun): void {
     const settled = run.settled.splice(0);
     if (run.resumable && settled.length > 0) this.parts.transport.settle(run.id, settled);

@@ -34,7 +34,6 @@ export interface WorkerServerParts {
 }
 
 const recordIntervalMs = 500;
-const busyPerSlot = 4;
 /** Attempts that a worker names in its record. */
 const namedAttempts = 50;
 /** Orders to cancel attempts that have not come yet: their parcel may be on its way. */
@@ -70,7 +69,7 @@ export class WorkerServer implements AttemptHost {
       host: hostname(),
       maxMessageBytes: parts.maxMessageBytes,
       onTrouble: parts.onTrouble,
-      busy: () => this.#attempts.size > busyPerSlot * parts.admission.capacity.slots,
+      busy: () => this.#attempts.size > parts.admission.capacity.slots,
       onNobody: (answers) => this.#fenced(answers),
     });
     this.#timer = setInterval(() => this.describe(), recordIntervalMs);
