@@ -285,6 +285,22 @@ describe.runIf(present("redis"))("tasks on workers", { timeout: patience }, () =
     await running.results;
   });
 
+  it("of runs that nobody will go on with are answered in one place, of which nothing is left", async () => {
+    const redis = new Redis(cluster.url);
+    const keys = async () => (await redis.keys("*")).filter((key) => /:(coordinator|run):/.test(key));
+    const before = new Set(await keys());
+    const executor = new ParallelExecutor({ backend: distributed({ connection: cluster.url }) });
+    const one = async (): Promise<unknown> =>
+      (await executor.executeTasks([{ id: "add", run: worker(tasks, "add"), with: { a: 1, b: 2 } }])).get("add")
+        ?.output;
+    expect([await one(), ...(await Promise.all([one(), one(), one()])), await one()]).toEqual([3, 3, 3, 3, 3]);
+    const made = (await keys()).filter((key) => !before.has(key));
+    expect(made).toEqual([expect.stringMatching(/^orchestrator:coordinator:[\w-]+:answers$/)]);
+    await executor.close();
+    expect(await redis.exists(made[0]!)).toBe(0);
+    redis.disconnect();
+  });
+
   it("are served by a worker that whoever looks at the cluster sees from when it is ready until it ends", async () => {
     const seen = async () => (await readCluster({ connection: cluster.url })).workers.map(({ id }) => id);
     for (let round = 0; round < 5; round++) {

@@ -78,7 +78,8 @@ describe.runIf(present("redis"))("messages", { timeout: patience }, () => {
       signal: controller.signal,
     });
     const redis = new Redis(cluster.url);
-    await until(async () => (await redis.exists("orchestrator:run:fooled:answers")) === 1, "the run to be open");
+    await until(() => backend.stats().submitted > 0, "the task to be sent");
+    const inboxes = await redis.keys("orchestrator:coordinator:*:answers");
     const answers = Array.from({ length: 100 }, (_, token) => ({
       is: "succeeded",
       token,
@@ -86,7 +87,7 @@ describe.runIf(present("redis"))("messages", { timeout: patience }, () => {
       ms: 1,
     }));
     const forged = JSON.stringify({ version: 1, worker: "evil", host: "evil", answers });
-    await redis.xadd("orchestrator:run:fooled:answers", "*", "m", `.${forged}`);
+    for (const inbox of inboxes) await redis.xadd(inbox, "*", "fooled", `.${forged}`);
     await until(() => backend.stats().refused > 0, "the answer to be refused");
     controller.abort();
     expect((await run.results).get("t")?.status).toBe("cancelled");
