@@ -21,6 +21,8 @@ const chosen = {
   sandbox: /beside|p50/,
   humaneval: /that pass|total time/,
   vm: /./,
+  docker: /./,
+  start: /./,
 };
 
 const begin = "<!-- figures: made by scripts/build-figures.mjs from bench/results; do not edit -->";
