@@ -139,7 +139,11 @@ export class TaskCache implements ServingCache, AsyncDisposable {
   compact(): void {
     const { made } = this.#open;
     if (made !== undefined) made.compact();
-    else void this.open().then((cache) => cache.compact());
+    // Why the cache cannot be had is told to the calls that need it.
+    else
+      this.open()
+        .then((cache) => cache.compact())
+        .catch(() => {});
   }
 
   /** What it has done so far, and what is in it. */

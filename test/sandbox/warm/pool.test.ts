@@ -1,5 +1,5 @@
 /** The shelves of spares, over a launcher whose sandboxes are made, die and are disposed of by hand. */
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { LaunchRecipe } from "#src/sandbox/recipe.js";
 import type { LaunchedSandbox, SandboxExit, SandboxLauncher } from "#src/sandbox/run/launched.js";
 import { WarmPool } from "#src/sandbox/run/warm-pool.js";
@@ -59,8 +59,14 @@ async function settle(): Promise<void> {
 }
 
 describe("a pool of spares", () => {
-  test("the first launch makes one; the next ones find spares, each of them once", async () => {
+  beforeEach(() => {
     vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("the first launch makes one; the next ones find spares, each of them once", async () => {
     const launcher = new ScriptedLauncher();
     const pool = new WarmPool(launcher, options);
     expect((await pool.launch(recipe("a"))).warm).toBe(false);
@@ -76,11 +82,9 @@ describe("a pool of spares", () => {
     expect(launcher.closed).toBe(true);
     // Those that were handed out are their users' to end; the spares are ended.
     expect(launcher.launched.map((entry) => entry.disposed)).toEqual([false, false, false, true, true]);
-    vi.useRealTimers();
   });
 
   test("the next one is begun once the taken one is gone, or after a while, and later where spares are left", async () => {
-    vi.useFakeTimers();
     const launcher = new ScriptedLauncher();
     const pool = new WarmPool(launcher, options);
     await pool.launch(recipe("a"));
@@ -98,11 +102,9 @@ describe("a pool of spares", () => {
     await settle();
     expect(launcher.launched, "none is left").toHaveLength(7);
     await pool.close();
-    vi.useRealTimers();
   });
 
   test("a spare that died while it waited is never handed out", async () => {
-    vi.useFakeTimers();
     const launcher = new ScriptedLauncher();
     const pool = new WarmPool(launcher, options);
     await pool.launch(recipe("a"));
@@ -112,11 +114,9 @@ describe("a pool of spares", () => {
     expect((await pool.launch(recipe("a"))).exited).toBe(launcher.launched[2]!.sandbox.exited);
     expect(launcher.launched[1]!.disposed).toBe(true);
     await pool.close();
-    vi.useRealTimers();
   });
 
   test("the kind used longest ago gives up its spares where there are too many", async () => {
-    vi.useFakeTimers();
     const launcher = new ScriptedLauncher();
     const pool = new WarmPool(launcher, options);
     for (const key of ["a", "b", "c"]) {
@@ -129,11 +129,9 @@ describe("a pool of spares", () => {
     expect((await pool.launch(recipe("b"))).warm).toBe(true);
     expect((await pool.launch(recipe("a"))).warm).toBe(false);
     await pool.close();
-    vi.useRealTimers();
   });
 
   test("a kind that nobody asks for gives up its spares after a while", async () => {
-    vi.useFakeTimers();
     const launcher = new ScriptedLauncher();
     const pool = new WarmPool(launcher, options);
     await pool.launch(recipe("a"));
@@ -143,11 +141,9 @@ describe("a pool of spares", () => {
     expect(pool.spareCount).toBe(0);
     expect(launcher.living()).toBe(1);
     await pool.close();
-    vi.useRealTimers();
   });
 
   test("a launch waits for a spare in the making, and makes its own where that fails", async () => {
-    vi.useFakeTimers();
     const launcher = new ScriptedLauncher();
     const pool = new WarmPool(launcher, options);
     await pool.launch(recipe("a"));
@@ -160,7 +156,6 @@ describe("a pool of spares", () => {
     for (const finish of launcher.waiting.splice(0)) finish();
     expect((await launching).warm).toBe(false);
     await pool.close();
-    vi.useRealTimers();
   });
 
   test("what fails is told to whoever launches", async () => {
@@ -172,18 +167,15 @@ describe("a pool of spares", () => {
   });
 
   test("without spares nothing is ever started ahead", async () => {
-    vi.useFakeTimers();
     const launcher = new ScriptedLauncher();
     const pool = new WarmPool(launcher, { ...options, spares: 0 });
     await pool.launch(recipe("a"));
     await settle();
     expect(launcher.launched).toHaveLength(1);
     await pool.close();
-    vi.useRealTimers();
   });
 
   test("a spare that comes after the close is ended too", async () => {
-    vi.useFakeTimers();
     const launcher = new ScriptedLauncher();
     const pool = new WarmPool(launcher, options);
     await pool.launch(recipe("a"));
@@ -193,6 +185,5 @@ describe("a pool of spares", () => {
     for (const finish of launcher.waiting.splice(0)) finish();
     await closing;
     expect(launcher.launched.slice(1).every((entry) => entry.disposed)).toBe(true);
-    vi.useRealTimers();
   });
 });

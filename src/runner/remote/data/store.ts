@@ -34,7 +34,18 @@ export class DataStore {
   }
 
   #store(): Promise<OpenStore> {
-    this.#open ??= import("./open-store.js").then(({ OpenStore }) => new OpenStore(this.#checked, this.moved));
+    this.#open ??= this.#load();
     return this.#open;
+  }
+
+  async #load(): Promise<OpenStore> {
+    try {
+      const { OpenStore } = await import("./open-store.js");
+      return new OpenStore(this.#checked, this.moved);
+    } catch (error) {
+      // What could not be loaded once, for want of descriptors say, may be loaded when it is used again.
+      this.#open = undefined;
+      throw error;
+    }
   }
 }
