@@ -25,6 +25,8 @@ export interface MarkLogOptions {
 /** Files of processes that have ended are merged when there are more. */
 const manyFiles = 8;
 const mostTries = 3;
+/** A file's last change is stamped with the time of the kernel's last tick, and a tick takes so long at most. */
+const tickMs = 10;
 
 export class MarkLog {
   readonly #options: MarkLogOptions;
@@ -169,12 +171,16 @@ export class MarkLog {
     if (changedAt > this.#unreadable.get(name)!) this.#refuse(name, "format", `${path} was changed by another version`);
   }
 
-  /** Takes what cannot be read for an invalidation of everything before its last change; gives when that was. */
+  /** Takes what cannot be read for an invalidation of everything before its last change; gives when that is said to have been. */
   #distrust(path: string, kind: "corrupt" | "read" | "format", message: string): number {
-    const at = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? this.#options.clock.now();
-    this.#options.trouble.report("disk", kind, `${message}, and may have told of values that are no longer valid`);
-    this.#options.invalidations.add({ scope: "all", name: "", at });
-    return at;
+    const { clock, invalidations, trouble } = this.#options;
+    const changedAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? clock.now();
+    trouble.report("disk", kind, `${message}, and may have told of values that are no longer valid`);
+    const at = changedAt + tickMs;
+    // What is kept from now on counts.
+    clock.saw(at);
+    invalidations.add({ scope: "all", name: "", at });
+    return changedAt;
   }
 }
 

@@ -1,9 +1,12 @@
 /** Invalidations that are damaged, cut off or of another version: whatever they may have said holds. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { CacheClock } from "#src/optimize/cache/cache-clock.js";
+import { Invalidations } from "#src/optimize/cache/invalidations.js";
+import { MarkLog } from "#src/optimize/cache/mark-log.js";
 import { TaskCache } from "#src/optimize/cache/task-cache.js";
 
 let folder: string;
@@ -57,6 +60,23 @@ test.each<[string, (bytes: Buffer) => Buffer]>([
   await cache.set("new", 2);
   await cache.close();
   expect(await given("bad", "good", "new")).toEqual(["new"]);
+});
+
+test("what was kept within the tick that stamped a damaged file is older than it, and what is kept then is newer", async () => {
+  await keepAndInvalidate();
+  const [file] = marks() as [string];
+  writeFileSync(file, Buffer.alloc(0));
+  const stamped = Math.ceil(Date.now() / 1000) + 60;
+  utimesSync(file, stamped, stamped);
+  const [clock, invalidations] = [new CacheClock(), new Invalidations()];
+  const trouble = { report: () => {} };
+  new MarkLog({ folder: join(folder, "marks"), invalidations, clock, trouble }).look();
+  const counts = (startedAt: number) => {
+    const times = { startedAt, freshUntil: Infinity, usableUntil: Infinity };
+    return invalidations.allows("good", { bytes: new Uint8Array(), ...times, task: "", tags: [], failure: false });
+  };
+  expect([-1, 0, 9, 11].map((ms) => counts(stamped * 1000 + ms))).toEqual([false, false, false, true]);
+  expect(counts(clock.now())).toBe(true);
 });
 
 test("many files of marks are merged, and every mark still holds", async () => {
