@@ -98,7 +98,7 @@ shift
   mount -n -t proc proc /proc || fail "mounting /proc"
   mount -n -t tmpfs -o "nosuid,nodev,size=$disk,nr_inodes=$inodes,mode=0755" scratch "$scratch" || fail "mounting the scratch file system"
   mkdir -m 1777 "$scratch/work" "$scratch/tmp" "$scratch/shm" || fail "making the writable folders"
-  echo mounted >&4
+  echo mounted >&4 || exit
   (
     exec 4>&-
     for file in "@{groups[@]}"; do echo 0 >"$file" || exit ${enterFailedCode}; done
@@ -114,12 +114,14 @@ shift
   ) &
   exec 3>&- 5<&- 6>&- 7>&- 8<&-
   wait $!
-  echo "exit $?" >&4
+  echo "exit $?" >&4 || exit
   # With this process all others here would end, and what they printed last may still be on its way. It ends with the
   # keeper, however that ends.
   exec /usr/bin/setpriv --pdeathsig KILL -- sleep infinity 4>&-
 } &
 init=$!
+# A supervisor that is gone already is heard below, as the end of the control socket: saying this to it must not kill.
+trap '' PIPE
 echo "init $init" >&4
 exec 3>&- 5<&- 6>&- 7>&- 8<&-
 
