@@ -1,10 +1,11 @@
 /** Compiles tasks that are added to a run that has started, with the same checks as those that were there from the start. */
+
+import { ProblemList } from "../model/check.js";
 import type { Task } from "../model/task.js";
 import { askedOnly, isHandedOver } from "./cache-option.js";
 import type { CompileSettings } from "./compile.js";
 import { DemandReader, type NamedLimits, PoolResources } from "./limits.js";
 import type { Adjacency, Demand, TaskDefinition } from "./plan.js";
-import { ProblemList } from "./problem-list.js";
 import { BatchKeys } from "./read-options.js";
 import { checkTask, PolicyReader } from "./task-options.js";
 import { findCycles, remainingHops, reversed, topologicalOrder } from "./topology.js";

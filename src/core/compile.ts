@@ -5,13 +5,14 @@
  * A million tasks pass through here, so each is looked at once, and one that asks for nothing costs a look-up for its
  * id and one for each dependency; policies and demands are read only where a task has the option.
  */
+
+import { describeId, ProblemList } from "../model/check.js";
 import type { Task } from "../model/task.js";
 import type { CacheDefaults } from "./cache-option.js";
 import { planOrder } from "./drive.js";
 import type { NamedLimits, PoolResources } from "./limits.js";
 import type { Adjacency, Plan } from "./plan.js";
 import type { Policy } from "./policy.js";
-import { describeId, ProblemList } from "./problem-list.js";
 import { DependencyReader } from "./read-dependencies.js";
 import { OptionReader } from "./read-options.js";
 import type { TaskIndex } from "./task-index.js";

@@ -1,9 +1,9 @@
 /** Drives the scheduler through a whole run on simulated time, in which attempts do nothing but last. */
 import { EffectList } from "./effect-list.js";
+import { TimerHeap } from "./heap.js";
 import type { Limits, Plan } from "./plan.js";
 import { plainPolicy } from "./policy.js";
 import { Scheduler } from "./scheduler.js";
-import { TimerHeap } from "./timer-heap.js";
 
 export interface DrivenAttempt {
   readonly task: number;

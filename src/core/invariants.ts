@@ -1,6 +1,6 @@
 /** What is true of a scheduler between any two events. Tests ask after every event; a violation is a fault of the engine. */
 import type { Scheduler } from "./scheduler.js";
-import { isEnd, stateName, TaskState } from "./task-state.js";
+import { isEnd, stateName, TaskState } from "./task-table.js";
 
 /** Throws, with the task and its state, where something is not as it must be. */
 export function checkInvariants(scheduler: Scheduler, slots: number): void {

@@ -1,5 +1,5 @@
 /** What earlier processes did of a task, where a run is gone on with. */
-import type { EndState } from "./task-state.js";
+import type { EndState } from "./task-table.js";
 
 export interface TaskPast {
   /** Attempts that were started. */

@@ -3,7 +3,7 @@
  * a task may start when each dependency that has not ended can end without those that wait.
  */
 import type { Scheduler } from "./scheduler.js";
-import { TaskState } from "./task-state.js";
+import { TaskState } from "./task-table.js";
 
 /** Tasks that are looked at before the answer is taken to be yes. Whoever waits for it has a limit of time besides. */
 const mostLooks = 256;

@@ -2,10 +2,9 @@
  * Numbers the tasks of a graph and reads their dependencies into compressed sparse rows, in one pass. A dependency mostly
  * comes before its dependents, where its place in the index is still warm; one that comes later is looked up at the end.
  */
-import { nearestName } from "../model/check.js";
+import { describeId, nearestName, type ProblemList } from "../model/check.js";
 import type { Task } from "../model/task.js";
 import type { Adjacency } from "./plan.js";
-import { describeId, type ProblemList } from "./problem-list.js";
 import { hashOf, TaskIndex } from "./task-index.js";
 import type { TaskKinds } from "./task-kinds.js";
 

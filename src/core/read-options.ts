@@ -1,5 +1,6 @@
 /** Reads the options of a graph's tasks into columns, each made only where some task has the option. */
 import type { BatchHandler } from "../model/batch.js";
+import { describeId, type ProblemList } from "../model/check.js";
 import { repeatedTask } from "../model/graph.js";
 import type { Task } from "../model/task.js";
 import { askedOnly, isHandedOver } from "./cache-option.js";
@@ -7,7 +8,6 @@ import type { CompileSettings } from "./compile.js";
 import { DemandReader, PoolResources } from "./limits.js";
 import type { Demand } from "./plan.js";
 import type { Policy } from "./policy.js";
-import { describeId, type ProblemList } from "./problem-list.js";
 import { checkTask, PolicyReader, readDurationMs } from "./task-options.js";
 
 export class OptionReader {

@@ -21,12 +21,11 @@ import { Admission } from "./admission.js";
 import type { CancelCause, EndReason } from "./effect.js";
 import { EffectList } from "./effect-list.js";
 import type { SchedulerEvent } from "./event.js";
+import { TimerHeap } from "./heap.js";
 import type { TaskPast } from "./past.js";
 import type { Demand, Limits, Plan, TaskDefinition } from "./plan.js";
 import { type Policy, retryDelayMs, Trigger } from "./policy.js";
-import { type EndState, isEnd, stateName, statusOf, TaskState } from "./task-state.js";
-import { TaskTable } from "./task-table.js";
-import { TimerHeap } from "./timer-heap.js";
+import { type EndState, isEnd, stateName, statusOf, TaskState, TaskTable } from "./task-table.js";
 
 export interface SchedulerOptions {
   readonly limits: Limits;

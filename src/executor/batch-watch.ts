@@ -4,7 +4,7 @@
  * tasks has no watch.
  */
 import { mayStart } from "../core/prospects.js";
-import { isEnd, TaskState } from "../core/task-state.js";
+import { isEnd, TaskState } from "../core/task-table.js";
 import type { Task } from "../model/task.js";
 import type { RunState } from "./run-state.js";
 

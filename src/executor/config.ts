@@ -1,4 +1,4 @@
-/** Options of an executor, validated once. */
+/** Options of an executor, validated once, and the clock where none is given. */
 
 import { availableParallelism, totalmem } from "node:os";
 import { askedOnly, type CacheDefaults, resolveCacheOptions } from "../core/cache-option.js";
@@ -13,6 +13,7 @@ import type { RetryPolicy } from "../model/task.js";
 import type { Duration, Size } from "../model/units.js";
 import type { Backend } from "../port/backend.js";
 import type { ServingCache } from "../port/cache-store.js";
+import type { Clock } from "../port/clock.js";
 import type { Observer } from "../port/observer.js";
 
 /** How tasks are carried out. */
@@ -237,4 +238,20 @@ export const plainFeatures: ExecutorFeatures = {
   gather: true,
   keepWarm: false,
   caching: askedOnly,
+};
+
+const { timeOrigin } = performance;
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** Real time: the monotonic clock, laid on the wall clock's epoch at start. */
+export const systemClock: Clock = {
+  now: () => timeOrigin + performance.now(),
+  schedule(delayMs, callback) {
+    // A longer delay than a timer can hold ends early, and whoever waits for a time asks again.
+    const timer = setTimeout(callback, Math.min(Math.max(0, Math.ceil(delayMs)), longestTimeoutMs));
+    return () => clearTimeout(timer);
+  },
+  yield(callback) {
+    setImmediate(callback);
+  },
 };

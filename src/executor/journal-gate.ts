@@ -12,7 +12,7 @@
  * and what runs is aborted.
  */
 import type { SchedulerEvent } from "../core/event.js";
-import { isEnd, TaskState } from "../core/task-state.js";
+import { isEnd, TaskState } from "../core/task-table.js";
 import { asError, OrchestratorError, toErrorData } from "../model/error.js";
 import type { FailureReason } from "../model/result.js";
 import type { RunJournal } from "../port/journal.js";

@@ -4,9 +4,8 @@
  */
 import type { EndReason } from "../core/effect.js";
 import type { TaskIndex } from "../core/task-index.js";
-import type { EndState } from "../core/task-state.js";
-import { isEnd, statusOf, TaskState } from "../core/task-state.js";
-import type { TaskTable } from "../core/task-table.js";
+import type { EndState, TaskTable } from "../core/task-table.js";
+import { isEnd, statusOf, TaskState } from "../core/task-table.js";
 import { OrchestratorError } from "../model/error.js";
 import { isHandle, type TaskHandle } from "../model/graph.js";
 import type {

@@ -15,12 +15,12 @@ import {
   plainFeatures,
   type ResolvedConfig,
   resolveConfig,
+  systemClock,
 } from "./config.js";
 import type { RunResults } from "./outcomes.js";
 import { type RerunOptions, tasksToRerun } from "./rerun.js";
 import { Run } from "./run.js";
 import { checkRunOptions, checkStreamOptions, type RunOptions, type StreamOptions } from "./run-options.js";
-import { systemClock } from "./system-clock.js";
 import type { StreamParts, TaskStream } from "./task-stream.js";
 
 /**

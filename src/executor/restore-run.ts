@@ -2,7 +2,7 @@
 import { EffectList } from "../core/effect-list.js";
 import { emptyDemand } from "../core/limits.js";
 import { plainPolicy } from "../core/policy.js";
-import { isEnd } from "../core/task-state.js";
+import { isEnd } from "../core/task-table.js";
 import type { RunJournal } from "../port/journal.js";
 import type { RunState } from "./run-state.js";
 

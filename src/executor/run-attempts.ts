@@ -2,7 +2,7 @@
 import { cacheOptionOf, isHandedOver } from "../core/cache-option.js";
 import { cpuResource, describeAmounts, memoryResource } from "../core/limits.js";
 import type { Demand } from "../core/plan.js";
-import { isEnd } from "../core/task-state.js";
+import { isEnd } from "../core/task-table.js";
 import type { BatchWork } from "../model/batch.js";
 import type { SpawnedTasks, SpawnOptions } from "../model/context.js";
 import { asError, OrchestratorError } from "../model/error.js";

@@ -3,7 +3,7 @@ import type { AdditionCompiler } from "../core/compile-additions.js";
 import { emptyDemand } from "../core/limits.js";
 import type { Demand, TaskDefinition } from "../core/plan.js";
 import { Scheduler } from "../core/scheduler.js";
-import { isEnd, TaskState } from "../core/task-state.js";
+import { isEnd, TaskState } from "../core/task-table.js";
 import type { SpawnedTasks, SpawnOptions } from "../model/context.js";
 import { InvalidOptionError, OrchestratorError } from "../model/error.js";
 import type { ExecutionResult } from "../model/result.js";

@@ -1,7 +1,7 @@
 /** One execution of one graph, as callers see it. */
 import type { CompiledGraph } from "../core/compile.js";
 import type { AdditionCompiler } from "../core/compile-additions.js";
-import { isEnd } from "../core/task-state.js";
+import { isEnd } from "../core/task-table.js";
 import { asError, InvalidGraphError, OrchestratorError, type Problem } from "../model/error.js";
 import type { RunEvent } from "../model/event.js";
 import type { ExecutionResult } from "../model/result.js";

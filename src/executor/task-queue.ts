@@ -1,5 +1,5 @@
 /** A bounded queue with priorities: producers wait while it is full, consumers while it is empty. */
-import { BinaryHeap } from "../core/binary-heap.js";
+import { BinaryHeap } from "../core/heap.js";
 import { Checker } from "../model/check.js";
 import { OrchestratorError } from "../model/error.js";
 

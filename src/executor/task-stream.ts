@@ -7,7 +7,7 @@
 
 import { compileGraph } from "../core/compile.js";
 import type { AdditionCompiler } from "../core/compile-additions.js";
-import { isEnd } from "../core/task-state.js";
+import { isEnd } from "../core/task-table.js";
 import { asError, InvalidGraphError } from "../model/error.js";
 import type { ExecutionResult } from "../model/result.js";
 import type { Task } from "../model/task.js";

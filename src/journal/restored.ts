@@ -1,6 +1,6 @@
 /** Turns what a journal recorded of a task into what a run takes over. */
 import type { TaskPast } from "../core/past.js";
-import { type EndState, TaskState } from "../core/task-state.js";
+import { type EndState, TaskState } from "../core/task-table.js";
 import { fromErrorData } from "../model/error.js";
 import type { TaskStatus } from "../model/result.js";
 import type { RestoredResult } from "../port/journal.js";

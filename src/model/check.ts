@@ -1,8 +1,8 @@
 /**
- * Validates options once, at the edge. A `Checker` gathers every problem of an options object, so that a caller is told
- * all of them at once, and `finish` throws them as one `InvalidOptionError`.
+ * Validates options and graphs once, at the edge. A `Checker` gathers every problem of an options object, so that a caller
+ * is told all of them at once, and `finish` throws them as one `InvalidOptionError`; a `ProblemList` does it for a graph.
  */
-import { InvalidOptionError, type Problem } from "./error.js";
+import { InvalidGraphError, InvalidOptionError, type Problem } from "./error.js";
 import { type Duration, parseBytes, parseDurationMs, type Size } from "./units.js";
 
 export interface NumberRange {
@@ -177,4 +177,33 @@ function alignmentDistance(left: string, right: string): number {
     previous = current;
   }
   return previous[right.length]!;
+}
+
+const mostProblems = 100;
+
+/** Collects what is wrong with a graph, up to a bound, and counts the rest. */
+export class ProblemList {
+  readonly problems: Problem[] = [];
+  #more = 0;
+
+  add(where: string, message: string): void {
+    if (this.problems.length < mostProblems) this.problems.push({ where, message });
+    else this.#more++;
+  }
+
+  /** Whether further problems are only counted. */
+  get full(): boolean {
+    return this.problems.length >= mostProblems;
+  }
+
+  throwIfAny(): void {
+    if (this.problems.length === 0) return;
+    const more = this.#more > 0 ? [{ where: "graph", message: `${this.#more} more problems` }] : [];
+    throw new InvalidGraphError([...this.problems, ...more]);
+  }
+}
+
+/** An id as it stands in messages. */
+export function describeId(id: unknown): string {
+  return typeof id === "string" ? id.slice(0, 100) : (JSON.stringify(id) ?? String(id));
 }

@@ -2,15 +2,14 @@
 import type { AttemptEndedEvent } from "../model/event.js";
 import type { TaskStatus } from "../model/result.js";
 import type { AttemptEndDetails, FunctionBatch, HeldAmounts, RunTally } from "../port/observer.js";
-import { mostFunctions } from "../port/observer.js";
 import { DurationColumn } from "./distribution.js";
 import type { Figures } from "./figures.js";
 import type { Ledger, WatchedRun } from "./ledger.js";
 import type { FiguresOverTime } from "./windows.js";
 
-/** As long as the longest batch that is told. */
-const executed = new DurationColumn(mostFunctions);
-const queued = new DurationColumn(mostFunctions);
+/** At least as long as the longest batch that was told. */
+let executed = new DurationColumn(0);
+let queued = new DurationColumn(0);
 
 export class LedgerTally implements RunTally, WatchedRun {
   readonly run: WatchedRun["run"];
@@ -61,6 +60,10 @@ export class LedgerTally implements RunTally, WatchedRun {
   functions(batch: FunctionBatch): void {
     const { count, started, startedSum, since, mostMore } = batch;
     this.#endedSum = 0;
+    if (executed.values.length < count) {
+      executed = new DurationColumn(batch.succeeded.length);
+      queued = new DurationColumn(batch.succeeded.length);
+    }
     for (let place = 0; place < count; ) place = this.#countAlike(batch, place);
     this.#ledger.slots.changeAll(started - count, mostMore, startedSum - this.#endedSum, since);
     this.running += started - count;

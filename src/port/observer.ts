@@ -76,9 +76,6 @@ export interface AttemptEndDetails {
   readonly usage: ResourceUsage | undefined;
 }
 
-/** Successes of a `FunctionBatch` at most. */
-export const mostFunctions = 2048;
-
 /**
  * Functions that have started, and functions that have succeeded, since the batch before: for each of these the number of
  * its task, and the scheduler's columns to read the rest from. Valid during the call.
@@ -86,7 +83,7 @@ export const mostFunctions = 2048;
 export interface FunctionBatch {
   /** How many have succeeded. */
   readonly count: number;
-  /** Numbers of the tasks that have succeeded, in the order in which they did; more than `count` of the array is of no meaning. */
+  /** Numbers of the tasks that have succeeded, in the order in which they did; more than `count` of the array, which is as long as the longest batch of the run, is of no meaning. */
   readonly succeeded: Int32Array;
   /** How many have started. */
   readonly started: number;

@@ -1,9 +1,9 @@
 /** The core's containers against naive models. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { TimerHeap } from "#src/core/heap.js";
 import { BitsetQueue, ReadyQueue } from "#src/core/ready-queue.js";
 import { TaskIndex } from "#src/core/task-index.js";
-import { TimerHeap } from "#src/core/timer-heap.js";
 
 describe("BitsetQueue", () => {
   test("gives the smallest member, like a sorted set", () => {

@@ -12,7 +12,7 @@ import { checkInvariants } from "#src/core/invariants.js";
 import { makeLimits } from "#src/core/limits.js";
 import { plainPolicy } from "#src/core/policy.js";
 import { Scheduler } from "#src/core/scheduler.js";
-import { isEnd, stateName, TaskState } from "#src/core/task-state.js";
+import { isEnd, stateName, TaskState } from "#src/core/task-table.js";
 import type { Task } from "#src/model/task.js";
 import { seededRandom } from "#src/testing/seeded-random.js";
 
