@@ -2,7 +2,8 @@
  * From answers to ends. An answer counts if its token is that of an attempt under way; the end of one that was given up is
  * fenced off and counted; what a predecessor's attempts answer is kept until the executor starts their tasks.
  */
-import { type Answer, answersMessage, isEnd, purposeOf } from "../messages.js";
+import { type Answer, isEnd, purposeOf } from "../messages.js";
+import { readAnswers } from "../read-message.js";
 import { takeAnswer } from "./answers.js";
 import type { CoordinatedAttempt } from "./coordinated-attempt.js";
 import type { CoordinatedRun } from "./coordinated-run.js";
@@ -25,8 +26,8 @@ export class Intake {
   open(run: CoordinatedRun, sealed: string): void {
     try {
       const text = this.#state.parts.envelope.open(purposeOf.answers(run.id), sealed);
-      const { worker, host, answers } = answersMessage.parse(JSON.parse(text));
-      for (const answer of answers) this.#take(run, answer as Answer, worker, host);
+      const { worker, host, answers } = readAnswers(text);
+      for (const answer of answers) this.#take(run, answer, worker, host);
     } catch (error) {
       this.#state.refused(error as Error);
     }

@@ -12,7 +12,15 @@ import type { Runner } from "../../../port/runner.js";
 import type { AnswerAddress, WorkerTransport } from "../../../port/transport.js";
 import type { DataStore } from "../data/store.js";
 import type { Envelope } from "../envelope.js";
-import { type Answer, parcelMessage, protocolVersion, purposeOf, toldMessage, type WorkerRecord } from "../messages.js";
+import {
+  type Answer,
+  type ParcelMessage,
+  protocolVersion,
+  purposeOf,
+  toldMessage,
+  type WorkerRecord,
+} from "../messages.js";
+import { readParcel } from "../read-message.js";
 import type { WorkerAdmission } from "./admission.js";
 import { admitWork, type WorkPolicy } from "./admit-work.js";
 import { Answers } from "./answers.js";
@@ -182,9 +190,9 @@ export class WorkerServer implements AttemptHost {
     if (this.#attempts.size === 0) this.#onIdle?.();
   }
 
-  #open(parcelId: string, sealed: string): ReturnType<typeof parcelMessage.parse> | undefined {
+  #open(parcelId: string, sealed: string): ParcelMessage | undefined {
     try {
-      return parcelMessage.parse(JSON.parse(this.#parts.envelope.open(purposeOf.parcel(parcelId), sealed)));
+      return readParcel(this.#parts.envelope.open(purposeOf.parcel(parcelId), sealed));
     } catch (error) {
       // Whoever wrote this has no right to an answer; a coordinator with another key is told by the count and the log.
       this.#refused(error as Error);
