@@ -280,8 +280,10 @@ describe("answers of a worker", () => {
   const envelope = new Envelope(undefined, 1e6);
   const run = { runId: "run", inbox: undefined };
 
-  function outgoing(busy: boolean) {
+  /** Of a worker with two slots. */
+  function outgoing(running: number) {
     const sent: Answer[][] = [];
+    const attempts = { running };
     const answers = new Answers({
       transport: {
         async answer({ runId }, text) {
@@ -294,17 +296,18 @@ describe("answers of a worker", () => {
       host: "h",
       maxMessageBytes: 1e6,
       onTrouble: (error) => expect.unreachable(error.message),
-      busy: () => busy,
+      running: () => attempts.running,
+      slots: 2,
       onNobody: () => expect.unreachable(),
     });
-    return { answers, sent };
+    return { answers, sent, attempts };
   }
 
   const started = (token: number): Answer => ({ is: "started", token, worker: "w/thread-1" });
   const succeeded = (token: number): Answer => ({ is: "succeeded", token, value: { j: token }, ms: 1 });
 
   it("tell the beginning of a short attempt with its end", async () => {
-    const { answers, sent } = outgoing(false);
+    const { answers, sent } = outgoing(1);
     answers.push(run, started(1));
     answers.push(run, started(2));
     answers.push(run, succeeded(1));
@@ -315,8 +318,35 @@ describe("answers of a worker", () => {
     expect(sent.flat().at(-1)).toEqual(succeeded(2));
   });
 
+  it("leave at once where one ends by itself or nothing runs any more, and wait for others where several end", async () => {
+    vi.useFakeTimers();
+    try {
+      const { answers, sent, attempts } = outgoing(2);
+      const endAll = async (...tokens: number[]) => {
+        for (const token of tokens) answers.push(run, succeeded(token));
+        attempts.running -= tokens.length;
+        await vi.advanceTimersByTimeAsync(0);
+      };
+      await endAll(1);
+      expect(sent).toEqual([[succeeded(1)]]);
+      attempts.running = 5;
+      await endAll(2, 3);
+      await endAll(4, 5);
+      expect(sent).toHaveLength(1);
+      await endAll(6);
+      expect(sent).toEqual([[succeeded(1)], [2, 3, 4, 5, 6].map(succeeded)]);
+      attempts.running = 3;
+      await endAll(7, 8);
+      expect(sent).toHaveLength(2);
+      await vi.advanceTimersByTimeAsync(2);
+      expect(sent).toHaveLength(3);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("keep the order of what one attempt tells", async () => {
-    const { answers, sent } = outgoing(true);
+    const { answers, sent } = outgoing(3);
     const said: Answer[] = [
       started(1),
       { is: "log", token: 1, stream: "log", text: "first" },

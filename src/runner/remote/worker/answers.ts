@@ -1,6 +1,8 @@
 /**
  * Sends answers to coordinators, in order for each run. The end of a single attempt leaves at once, together with its
- * beginning; where much goes on, answers of a few milliseconds travel together, so that each costs little.
+ * beginning; where much goes on, answers of a few milliseconds travel together, so that each costs little. Much goes on
+ * where more attempts are here than can run, and where several have ended in one turn while others run: what ends so
+ * soon after its beginning is short, and the others are as a rule of the same kind.
  */
 import type { AnswerAddress, WorkerTransport } from "../../../port/transport.js";
 import type { Envelope } from "../envelope.js";
@@ -19,8 +21,10 @@ export interface AnswersParts {
   readonly host: string;
   readonly maxMessageBytes: number;
   readonly onTrouble: (error: Error) => void;
-  /** Whether more is to be told soon. */
-  readonly busy: () => boolean;
+  /** Attempts that have not ended. */
+  readonly running: () => number;
+  /** With more of them, others begin as soon as one ends. */
+  readonly slots: number;
   /** Nobody coordinates the run any more. */
   readonly onNobody: (answers: readonly Answer[]) => void;
 }
@@ -57,7 +61,7 @@ export class Answers {
       this.#outboxes.set(key, outbox);
     }
     add(outbox, answer);
-    this.#askSend(outbox, isEnd(answer) && !this.#parts.busy());
+    this.#askSend(outbox, isEnd(answer) && this.#parts.running() <= this.#parts.slots);
   }
 
   /** Resolves when all that was told for the run before has arrived. */
@@ -70,20 +74,26 @@ export class Answers {
   /** Sends soon; an end that somebody waits for at once, with whatever else the same turn tells. */
   #askSend(outbox: Outbox, urgent: boolean): void {
     if (outbox.underWay >= mostUnderWay || outbox.asked) return;
-    const send = (): void => {
-      clearTimeout(outbox.timer);
-      outbox.timer = undefined;
+    if (!urgent) {
+      this.#sendSoon(outbox);
+      return;
+    }
+    outbox.asked = true;
+    queueMicrotask(() => {
       outbox.asked = false;
-      void this.#send(outbox);
-    };
-    if (urgent) {
-      outbox.asked = true;
-      queueMicrotask(send);
-    } else outbox.timer ??= setTimeout(send, gatherMs);
+      if (outbox.answers.length > 1 && this.#parts.running() > 0) this.#sendSoon(outbox);
+      else void this.#send(outbox);
+    });
+  }
+
+  #sendSoon(outbox: Outbox): void {
+    outbox.timer ??= setTimeout(() => void this.#send(outbox), gatherMs);
   }
 
   /** Messages of a run leave in order, by one connection, and none waits for the one before to have arrived. */
   async #send(outbox: Outbox): Promise<void> {
+    clearTimeout(outbox.timer);
+    outbox.timer = undefined;
     const idle = outbox.idle.splice(0);
     outbox.beginnings.clear();
     const parts = this.#split(outbox.answers.splice(0));

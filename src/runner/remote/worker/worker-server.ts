@@ -77,7 +77,8 @@ export class WorkerServer implements AttemptHost {
       host: hostname(),
       maxMessageBytes: parts.maxMessageBytes,
       onTrouble: parts.onTrouble,
-      busy: () => this.#attempts.size > parts.admission.capacity.slots,
+      running: () => this.#attempts.size,
+      slots: parts.admission.capacity.slots,
       onNobody: (answers) => this.#fenced(answers),
     });
     this.#timer = setInterval(() => this.describe(), recordIntervalMs);
