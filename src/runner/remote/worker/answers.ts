@@ -143,7 +143,10 @@ function keyOf({ runId, inbox }: AnswerAddress): string {
   return inbox === undefined ? runId : `${inbox} ${runId}`;
 }
 
-/** Adds an answer; the end of an attempt whose beginning has not left yet takes its place, and tells it too. */
+/**
+ * Adds an answer; the end of an attempt whose beginning has not left yet takes its place, and tells it too. Told by the
+ * same object: a copy would cost as much as the rest of an answer.
+ */
 function add({ answers, beginnings }: Outbox, answer: Answer): void {
   const { token } = answer;
   if (answer.is === "started") {
@@ -153,8 +156,10 @@ function add({ answers, beginnings }: Outbox, answer: Answer): void {
   const place = beginnings.get(token);
   if (place !== undefined) beginnings.delete(token);
   const beginning = place === undefined ? undefined : answers[place];
-  if (isEnd(answer) && beginning?.is === "started") answers[place!] = { ...answer, began: beginning.worker };
-  else answers.push(answer);
+  if (isEnd(answer) && beginning?.is === "started") {
+    answer.began = beginning.worker;
+    answers[place!] = answer;
+  } else answers.push(answer);
 }
 
 /** About the bytes of an answer; those without a value are small. */

@@ -126,7 +126,7 @@ export class RemoteAttempt implements AttemptListener {
       timeoutMs,
       memoryBytes,
       cpuCores,
-      ...(trace === undefined ? undefined : { trace }),
+      trace,
     };
   }
 
@@ -209,8 +209,8 @@ export class RemoteAttempt implements AttemptListener {
       error: toErrorData(error),
       reason,
       ms: this.#ranMs(),
-      ...(retryable === undefined ? undefined : { retryable }),
-      ...(usage === undefined ? undefined : { usage }),
+      retryable,
+      usage,
     });
   }
 
@@ -220,7 +220,7 @@ export class RemoteAttempt implements AttemptListener {
 
   stopped(usage?: ResourceUsage): void {
     if (this.#returning !== undefined) this.returned("draining", this.#returning);
-    else this.#end({ is: "stopped", token: this.message.token, ...(usage === undefined ? undefined : { usage }) });
+    else this.#end({ is: "stopped", token: this.message.token, usage });
   }
 
   returned(because: ReturnReason, detail: string): void {
@@ -246,13 +246,8 @@ export class RemoteAttempt implements AttemptListener {
   }
 
   #succeededWith(value: EncodedValue, usage: ResourceUsage | undefined): void {
-    this.#end({
-      is: "succeeded",
-      token: this.message.token,
-      value,
-      ms: this.#ranMs(),
-      ...(usage === undefined ? undefined : { usage }),
-    });
+    // What is undefined here does not travel.
+    this.#end({ is: "succeeded", token: this.message.token, value, ms: this.#ranMs(), usage });
   }
 
   #ranMs(): number {
