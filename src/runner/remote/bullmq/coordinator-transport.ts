@@ -22,6 +22,8 @@ const stalledIntervalMs = 500;
 const firstContactMs = 30_000;
 /** After so long an inbox that was not used may be about to be forgotten. */
 const inboxFreshMs = 3_600_000;
+/** Parcels that are worth a pipeline. */
+const fewestInBulk = 5;
 /** Events that BullMQ keeps of a queue: nobody reads them. */
 const eventsKept = 10;
 
@@ -152,9 +154,9 @@ export class BullmqCoordinator implements CoordinatorTransport {
       }));
     const added = [...byQueue].map(([name, list]) => {
       const queue = this.#queue(name);
-      if (list.length > 1) return queue.addBulk(jobs(list));
-      const [{ name: job, data, opts }] = jobs(list) as [ReturnType<typeof jobs>[number]];
-      return queue.add(job, data, opts);
+      // A pipeline costs as much as some jobs: it is made with a function for each of BullMQ's scripts.
+      if (list.length >= fewestInBulk) return queue.addBulk(jobs(list));
+      return Promise.all(jobs(list).map(({ name: job, data, opts }) => queue.add(job, data, opts)));
     });
     await Promise.all([noted, ...added]);
   }
