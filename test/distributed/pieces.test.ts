@@ -99,6 +99,15 @@ describe("sizes of parcels", () => {
     const lengths = sizes.split(attempts("short", 400), 4, 40).map(({ length }) => length);
     expect(Math.max(...lengths)).toBe(10);
   });
+
+  it("leave no small rest to one worker, and much to another", () => {
+    const sizes = new ParcelSizes();
+    for (let count = 0; count < 50; count++) sizes.learn("short", 0.01);
+    const lengths = (count: number) => sizes.split(attempts("short", count), 2, 100).map(({ length }) => length);
+    expect(lengths(60)).toEqual([30, 30]);
+    expect(lengths(90)).toEqual([50, 40]);
+    expect(lengths(101)).toEqual([34, 34, 33]);
+  });
 });
 
 describe("where an attempt goes", () => {

@@ -9,7 +9,7 @@ import { type ClusterOptions, checkClusterOptions, clusterOptionNames } from "./
 
 /** How an executor sends work to other machines. */
 export interface DistributedOptions extends ClusterOptions {
-  /** Attempts that are in Redis at one time, at most: the rest waits in this process. From 1 to 1,000,000. Default 2,000. */
+  /** Attempts that are in Redis at one time, at most: the rest waits in this process. From 1 to 1,000,000. Default 4,000. */
   readonly window?: number;
   /** How long a task that every worker handed back waits for one that has its module, or room for it. Default 10 seconds. */
   readonly placementTimeout?: Duration;
@@ -57,7 +57,7 @@ export function distributed(options: DistributedOptions = {}): DistributedBacken
   const check = new Checker("distributed");
   if (!check.object("", options, optionNames)) check.finish();
   const checked = checkClusterOptions(check, options);
-  const window = check.number("window", options.window, { minimum: 1, maximum: 1_000_000, integer: true }, 2000);
+  const window = check.number("window", options.window, { minimum: 1, maximum: 1_000_000, integer: true }, 4000);
   const priority = check.number(
     "priority",
     options.priority,

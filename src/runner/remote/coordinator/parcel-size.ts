@@ -42,6 +42,14 @@ export class ParcelSizes {
   split<T extends Sized>(attempts: readonly T[], slots: number, window: number): T[][] {
     const most = Math.min(mostAttempts, Math.max(1, Math.floor(window / Math.max(1, slots))));
     const share = Math.ceil(attempts.length / Math.max(1, slots));
+    const parcels = this.#fill(attempts, most, share);
+    // A small rest would leave its worker with little to do, and another with much.
+    const rest = parcels.at(-1)?.length ?? 0;
+    if (parcels.length < 2 || rest * 2 > parcels[0]!.length) return parcels;
+    return this.#fill(attempts, Math.ceil(attempts.length / parcels.length), share);
+  }
+
+  #fill<T extends Sized>(attempts: readonly T[], most: number, share: number): T[][] {
     const parcels: T[][] = [];
     let sumMs = 0;
     let characters = 0;
