@@ -1,6 +1,5 @@
 /** Runs graphs of tasks: the public face of the engine. */
-import { type CompileSettings, compileGraph } from "../core/compile.js";
-import { AdditionCompiler } from "../core/compile-additions.js";
+import { AdditionCompiler, type CompileSettings, compileGraph } from "../core/compile.js";
 import { describe } from "../model/check.js";
 import { InvalidOptionError, OrchestratorError } from "../model/error.js";
 import { TaskGraph } from "../model/graph.js";

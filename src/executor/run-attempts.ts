@@ -26,8 +26,8 @@ import {
   type InlineContext,
   type InlineListener,
   InlineTaskContext,
+  inlineWork,
 } from "./inline-attempts.js";
-import { inlineWork } from "./inline-work.js";
 import { timeoutMessage } from "./outcomes.js";
 import type { RunFamily } from "./run-family.js";
 import type { RunState } from "./run-state.js";

@@ -7,7 +7,7 @@
  * that end in promise callbacks alone would starve timers and sockets of this process; so after a slice of time without
  * a turn of the event loop, no event is taken until one has come.
  */
-import type { AdditionCompiler } from "../core/compile-additions.js";
+import type { AdditionCompiler } from "../core/compile.js";
 import type { SchedulerEffect } from "../core/effect.js";
 import { EffectList } from "../core/effect-list.js";
 import type { SchedulerEvent } from "../core/event.js";

@@ -1,5 +1,5 @@
 /** Tasks that running tasks add, and the waits of those that wait for them. */
-import type { AdditionCompiler } from "../core/compile-additions.js";
+import type { AdditionCompiler } from "../core/compile.js";
 import { emptyDemand } from "../core/limits.js";
 import type { Demand, TaskDefinition } from "../core/plan.js";
 import { Scheduler } from "../core/scheduler.js";

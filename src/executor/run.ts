@@ -1,6 +1,5 @@
 /** One execution of one graph, as callers see it. */
-import type { CompiledGraph } from "../core/compile.js";
-import type { AdditionCompiler } from "../core/compile-additions.js";
+import type { AdditionCompiler, CompiledGraph } from "../core/compile.js";
 import { isEnd } from "../core/task-table.js";
 import { asError, InvalidGraphError, OrchestratorError, type Problem } from "../model/error.js";
 import type { RunEvent } from "../model/event.js";

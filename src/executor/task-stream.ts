@@ -5,8 +5,7 @@
  * included; the iterable is not asked for more until there is room.
  */
 
-import { compileGraph } from "../core/compile.js";
-import type { AdditionCompiler } from "../core/compile-additions.js";
+import { type AdditionCompiler, compileGraph } from "../core/compile.js";
 import { isEnd } from "../core/task-table.js";
 import { asError, InvalidGraphError } from "../model/error.js";
 import type { ExecutionResult } from "../model/result.js";

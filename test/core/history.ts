@@ -3,8 +3,7 @@
  * fail, get lost, run late, add tasks, wait and are cancelled. After every event the invariants are checked, and at the
  * end the promises of a run.
  */
-import { compileGraph } from "#src/core/compile.js";
-import { AdditionCompiler } from "#src/core/compile-additions.js";
+import { AdditionCompiler, compileGraph } from "#src/core/compile.js";
 import type { SchedulerEffect } from "#src/core/effect.js";
 import { EffectList } from "#src/core/effect-list.js";
 import type { SchedulerEvent } from "#src/core/event.js";
