@@ -75,6 +75,21 @@ describe.runIf(held)("a group", () => {
     await group.destroy();
   });
 
+  it("counts its processes until the last is reaped, and can be removed with one in it", async () => {
+    const group = createCgroup({ name: "count", pids: 9 });
+    expect(group.processes()).toBe(0);
+    const [program, ...rest] = enterCgroup(group, ["sh", "-c", "sleep 60 & sleep 60"]);
+    const child = spawn(program!, rest, { stdio: "ignore" });
+    await eventually(() => group.processes() === 3, "three processes are counted");
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+    expect(group.processes()).toBe(2);
+    await group.destroy();
+    expect(group.processes()).toBeUndefined();
+    expect(ownCgroups()).toEqual([]);
+  });
+
   it("holds the number of processes", async () => {
     const group = createCgroup({ name: "pids", pids: 3 });
     await runIn(group, ["sh", "-c", "for i in 1 2 3 4 5 6; do sleep 0.2 & done; wait"]);

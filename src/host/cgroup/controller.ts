@@ -1,5 +1,5 @@
 /** What each version of cgroups calls its knobs: one dialect per version, the same questions for both. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export type ControllerName = "memory" | "cpu" | "pids";
@@ -26,6 +26,7 @@ export interface ControllerDialect {
   cpuQuota(directory: string): number | undefined;
   setPids(directory: string, count: number): void;
   pidsLimit(directory: string): number | undefined;
+  pids(directory: string): number | undefined;
   memoryPeak(directory: string): number | undefined;
   /** Starts the peak anew from the present use. Whether that worked. */
   resetMemoryPeak(directory: string): boolean;
@@ -52,6 +53,7 @@ const v1: ControllerDialect = {
   cpuQuota: (directory) => readNumber(join(directory, "cpu.cfs_quota_us")),
   setPids: (directory, count) => writeFileSync(join(directory, "pids.max"), String(count)),
   pidsLimit: (directory) => readNumber(join(directory, "pids.max")),
+  pids: (directory) => readNumber(join(directory, "pids.current")),
   memoryPeak: (directory) => readNumber(join(directory, "memory.max_usage_in_bytes")),
   resetMemoryPeak: (directory) => tryWrite(join(directory, "memory.max_usage_in_bytes"), "0"),
   oomKills: (directory) => readField(join(directory, "memory.oom_control"), "oom_kill"),
@@ -74,6 +76,7 @@ const v2: ControllerDialect = {
   cpuQuota: (directory) => readNumber(join(directory, "cpu.max")),
   setPids: (directory, count) => writeFileSync(join(directory, "pids.max"), String(count)),
   pidsLimit: (directory) => readNumber(join(directory, "pids.max")),
+  pids: (directory) => readNumber(join(directory, "pids.current")),
   memoryPeak: (directory) => readNumber(join(directory, "memory.peak")),
   // memory.peak is reset for one open descriptor only, so that another reader's peak stays true.
   resetMemoryPeak: () => false,
@@ -93,9 +96,23 @@ export function readCpuSeconds(directory: string): number | undefined {
 
 export function readText(path: string): string | undefined {
   try {
-    return readFileSync(path, "latin1");
+    return readShortFile(path) ?? readFileSync(path, "latin1");
   } catch {
     return undefined;
+  }
+}
+
+/** Longer than nearly every file of a group. */
+const page = Buffer.alloc(4096);
+
+/** A file that fits into a page, in one read: these are read for each run. `undefined` where it may be longer. */
+function readShortFile(path: string): string | undefined {
+  const file = openSync(path, "r");
+  try {
+    const size = readSync(file, page, 0, page.length, 0);
+    return size > page.length / 2 ? undefined : page.toString("latin1", 0, size);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -46,6 +46,8 @@ export interface Cgroup {
   kill(): void;
   /** Processes in the group at this moment. */
   pids(): number[];
+  /** How many processes and threads the kernel counts in the group, until the last of each is reaped; `undefined` where it does not count. */
+  processes(): number | undefined;
   usage(): CgroupUsage;
   /** Starts `usage().peakBytes` anew from the present use. Whether this host can. */
   resetPeak(): boolean;
@@ -151,17 +153,14 @@ class HostCgroup implements Cgroup {
     }
   }
 
-  /** Removes the directories, where nothing is in them. The error of the last that could not be. */
+  /** Removes the directories. The error of the first that something is in: it stays, with those behind it, by which that is killed. */
   remove(): Error | undefined {
-    let failure: Error | undefined;
-    for (const directory of this.#directories) {
-      try {
-        removeTree(directory);
-      } catch (error) {
-        failure = error as Error;
-      }
+    try {
+      for (const directory of this.#directories) removeTree(directory);
+      return undefined;
+    } catch (error) {
+      return error as Error;
     }
-    return failure;
   }
 
   add(pid: number): void {
@@ -191,6 +190,11 @@ class HostCgroup implements Cgroup {
   pids(): number[] {
     const file = this.procsFiles[0];
     return file === undefined ? [] : pidsBelow(join(file, ".."));
+  }
+
+  processes(): number | undefined {
+    const { pids } = this.#layout.controllers;
+    return pids === undefined ? undefined : dialects[pids.version].pids(this.#in(pids.parent));
   }
 
   usage(): CgroupUsage {
@@ -227,9 +231,9 @@ class HostCgroup implements Cgroup {
   async #destroy(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs;
     for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
-      if (this.pids().length > 0) this.kill();
       const failure = this.remove();
       if (failure === undefined) return;
+      if (this.pids().length > 0) this.kill();
       if (performance.now() > deadline) {
         throw new OrchestratorError(
           "INTERNAL",
@@ -303,13 +307,24 @@ function pidsBelow(directory: string): number[] {
   }
 }
 
-/** Groups may have made groups of their own. */
+/** Groups may have made groups of their own, but nearly none has: that is looked at only where one cannot be removed. */
 export function removeTree(directory: string): void {
   try {
+    if (tryRemove(directory)) return;
     for (const child of childDirectories(directory)) removeTree(child);
     rmdirSync(directory);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+function tryRemove(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+    return false;
   }
 }
 

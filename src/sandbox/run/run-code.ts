@@ -141,7 +141,6 @@ class CodeRun {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
     }
-    const usage = this.#sandbox.usage();
     const exit = this.goesOn ? this.#leave() : await this.#killed();
     // Nobody can write any more now: what somebody who was left behind had held back comes to its end.
     if (!this.goesOn && !this.#isDry) await this.#drain(false);
@@ -149,7 +148,7 @@ class CodeRun {
     const executionTime = (performance.now() - startedAt) / 1000;
     this.#output.detach();
     if (this.#thrown !== undefined) throw this.#thrown.error;
-    return this.#assemble(exit, mostOf(usage, this.#sandbox.usage()), executionTime);
+    return this.#assemble(exit, this.#sandbox.usage(), executionTime);
   }
 
   async #killed(): Promise<SandboxExit> {
@@ -171,14 +170,17 @@ class CodeRun {
 
   #send(leftMs: number): void {
     const { limits } = this.#settings;
-    this.#sandbox.armDeadline(leftMs + watchSlackMs);
     const job = encodeJob(this.#request, {
       token: this.#token,
       mode: this.#settings.mode ?? "once",
       valueBytes: limits.valueBytes,
     });
     this.#sandbox.channel.input.write(job);
-    if (!this.#sandbox.stdin.writableEnded) this.#sandbox.stdin.end(this.#request.stdin ?? "");
+    this.#sandbox.armDeadline(leftMs + watchSlackMs);
+    const { stdin } = this.#sandbox;
+    if (stdin.writableEnded) return;
+    if (this.#request.stdin === undefined) stdin.end();
+    else stdin.end(this.#request.stdin);
   }
 
   /** Whoever held the pipes is dead or about to be; what they wrote is still on its way. */
@@ -204,7 +206,9 @@ class CodeRun {
     const stdoutBytes = this.#output.bytes("stdout");
     const stderrBytes = this.#output.bytes("stderr");
     const stderr = stderrBytes.toString("utf8");
-    const facts = this.#facts(exit, usage, (await files?.isFull()) === true, stderr);
+    // Nobody asks of a run that ended well.
+    const isFull = exit.exitCode !== 0 && (await files?.isFull()) === true;
+    const facts = this.#facts(exit, usage, isFull, stderr);
     const { verdict, message } = judge(facts, limits);
     const success = verdict === "ok";
     const stdout = stdoutBytes.toString("utf8");
@@ -310,16 +314,6 @@ class CodeRun {
     const limits = { bytes: artifactBytes, count: artifactCount };
     return { known, limits, ignored: language.ownFiles };
   }
-}
-
-/** Counters only grow, and some cannot be read any more after the end. */
-function mostOf(before: SandboxUsage, after: SandboxUsage): SandboxUsage {
-  return {
-    ...before,
-    ...after,
-    oomKills: Math.max(before.oomKills, after.oomKills),
-    processLimitHits: Math.max(before.processLimitHits, after.processLimitHits),
-  };
 }
 
 function endOf(stream: Readable): Promise<void> {

@@ -19,6 +19,16 @@ const writes = [
   ["cgroup.kill", "1"],
 ] as const;
 
+/** Whether the groups below a folder have a file of that name: the kernel's choice, the same for all of them. */
+const present = new Map<string, boolean>();
+
+function has(folder: string, name: string): boolean {
+  const key = join(dirname(folder), name);
+  const known = present.get(key) ?? existsSync(join(folder, name));
+  present.set(key, known);
+  return known;
+}
+
 /** @param keeper user of the keeper, where it is not this process's own. */
 export function prepareQuotaLift(cgroup: Cgroup | undefined, keeper: number | undefined): QuotaLift {
   const folders = (cgroup?.procsFiles ?? [])
@@ -26,8 +36,9 @@ export function prepareQuotaLift(cgroup: Cgroup | undefined, keeper: number | un
     .filter((folder) => folder.startsWith(cgroupRoot));
   const lift: [string, string][] = [];
   for (const [name, text] of writes) {
-    for (const path of folders.map((folder) => join(folder, name))) {
-      if (!existsSync(path)) continue;
+    for (const folder of folders) {
+      if (!has(folder, name)) continue;
+      const path = join(folder, name);
       if (keeper !== undefined) chownSync(path, keeper, keeper);
       lift.push([relative(cgroupRoot, path), text]);
     }
