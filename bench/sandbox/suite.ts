@@ -191,6 +191,6 @@ function enduranceTable({ runs, seconds, before, after }: Endurance): Table {
   };
 }
 
-const METHOD = `The ways take turns in ${ROUNDS} rounds, with a pause of ${PAUSE_MS} ms before each run; a run lasts from the call to the result, with everything that
-was of it gone. The pandas program is that of the README. Throughput: ${CLIENTS} clients for ${THROUGHPUT_SECONDS} s, each with one run at a time.
+const METHOD = `The ways take turns in ${ROUNDS} rounds, with a pause of ${PAUSE_MS} ms before each run; a run lasts from the call to the result, with everything of it
+dead. The pandas program is that of the README. Throughput: ${CLIENTS} clients for ${THROUGHPUT_SECONDS} s, each with one run at a time.
 The Docker daemon is one of the suite's own, with an image of this machine's packages.`;

@@ -63,7 +63,7 @@ export interface LaunchedSandbox {
   kill(): Promise<void>;
   /** Its files, until `dispose`; `undefined` where the sandbox died too early. */
   files(): Promise<SandboxFiles | undefined>;
-  /** Kills, and gives back uid, cgroup, mounts and descriptors. Idempotent; never rejects. */
+  /** Kills, and gives back uid, cgroup, mounts and descriptors, some of it in a moment: the launcher's `close` waits for that. Idempotent; never rejects. */
   dispose(): Promise<void>;
 }
 

@@ -76,6 +76,30 @@ print(json.dumps([first, told(), len(keeper.runs)]))`;
     ]);
   });
 
+  test("ends what a run has left behind in a moment by itself, whatever deadline it is told then", () => {
+    const script = `
+import signal, time
+left = Run({"id": 2, "lift": []})
+left.forking = True
+left.init_pid = os.fork()
+if left.init_pid == 0:
+    time.sleep(60)
+    os._exit(0)
+left.init = os.pidfd_open(left.init_pid)
+keeper.runs[2] = left
+keeper.watch(left.init, lambda: keeper.hear_end(left))
+first = told()
+template.sendall(b'{"event": "exited", "id": 2, "code": 0, "signal": null}\\n')
+second = told()
+keeper.arm({"id": 2, "ms": 60000})
+started = time.monotonic()
+events = []
+while not events and time.monotonic() - started < 10:
+    events = told()
+print(json.dumps([first, second, events, len(keeper.runs)]))`;
+    expect(play(script)).toEqual([[["gone", null]], [["exited", false]], [["gone", null]], 0]);
+  });
+
   test("does not wait for a template that was told nothing", () => {
     expect(play("print(json.dumps([told(), len(keeper.runs)]))")).toEqual([[["gone", null]], 0]);
   });

@@ -155,6 +155,30 @@ await manager.close();
   await exitOf(child);
 });
 
+test("nothing that a run has left behind is alive when its result is told", async () => {
+  const child = startSupervisor(`import { readdirSync, readFileSync } from "node:fs";
+const manager = new SandboxManager({ defaults: { ${limits} } });
+const mark = "98765.4321";
+const marked = () => readdirSync("/proc").filter((name) => {
+  try {
+    return /^\\d+$/.test(name) && readFileSync("/proc/" + name + "/cmdline", "latin1").startsWith("sleep\\0" + mark);
+  } catch {
+    return false;
+  }
+});
+const code = "import os\\nfor round in range(5):\\n  if os.fork() == 0:\\n    os.setsid()\\n    os.execvp('sleep', ['sleep', '" + mark + "'])\\nprint('out')";
+const seen = [];
+for (let round = 0; round < 8; round++) {
+  const { output } = await manager.executeCode(code, { language: "python" });
+  seen.push(output.trim() + marked().length);
+}
+console.log("seen", [...new Set(seen)].join());
+await manager.close();
+`);
+  expect(await lineOf(child, "seen")).toBe("out0");
+  await exitOf(child);
+});
+
 /** Groups of a supervisor, in any hierarchy. */
 function groupsOf(pid: number): string[] {
   const found: string[] = [];

@@ -7,6 +7,7 @@ import { describeEnforcement } from "../enforcement.js";
 import { makeRunCgroup, watchedLimits } from "../run-limits.js";
 import { runsAsOwnUser, runUsers } from "../run-users.js";
 import { ForkServer } from "./fork-server.js";
+import type { ForkedRun } from "./forked-run.js";
 import { ForkedSandbox } from "./forked-sandbox.js";
 import { makeOrder, makePlan, serverKey } from "./make-plan.js";
 import { prepareQuotaLift } from "./quota-lift.js";
@@ -30,6 +31,8 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
   readonly #running = new Set<ForkedSandbox>();
   readonly #living = new Set<ForkServer>();
   readonly #givingBack = new Set<Promise<void>>();
+  /** Cgroups of runs that are gone. */
+  readonly #emptied = new Set<Cgroup>();
 
   constructor(options: ForkLauncherOptions) {
     this.#options = options;
@@ -55,6 +58,8 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
   /** At the end of the process: nothing may be left, and nobody can be waited for. */
   killNow(): void {
     for (const server of this.#living) server.killNow();
+    // What is empty is removed before the first wait.
+    for (const cgroup of this.#emptied) void cgroup.destroy().catch(() => {});
   }
 
   /** One that died since it was last used is replaced; a second failure is the caller's to know. */
@@ -76,9 +81,7 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
     const cgroup = this.#makeServerCgroup();
     const giveBack = () => {
       users?.release(user);
-      const destroyed = (cgroup?.destroy() ?? Promise.resolve()).catch(() => {});
-      this.#givingBack.add(destroyed);
-      void destroyed.then(() => this.#givingBack.delete(destroyed));
+      if (cgroup !== undefined) this.#await(cgroup.destroy());
     };
     try {
       const plan = makePlan(recipe, { user, group, uids });
@@ -93,6 +96,23 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
       giveBack();
       throw error;
     }
+  }
+
+  /** In a later turn of the loop: whoever waits for the run hears of its end before that. */
+  async #giveBack(run: ForkedRun, cgroup: Cgroup | undefined, releaseUser: () => void): Promise<void> {
+    await run.gone.reached;
+    releaseUser();
+    await cgroup?.destroy().finally(() => this.#emptied.delete(cgroup));
+  }
+
+  /** Lets `close` wait for it. */
+  #await(work: Promise<unknown>): void {
+    const ended = work.then(
+      () => {},
+      () => {},
+    );
+    this.#givingBack.add(ended);
+    void ended.then(() => this.#givingBack.delete(ended));
   }
 
   #makeServerCgroup(): Cgroup | undefined {
@@ -133,8 +153,8 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
         roots: run.roots,
         release: () => {
           this.#running.delete(sandbox);
-          users?.release(uid);
-          lease.release();
+          if (cgroup !== undefined) this.#emptied.add(cgroup);
+          this.#await(this.#giveBack(run, cgroup, () => users?.release(uid)).finally(() => lease.release()));
         },
       });
       this.#running.add(sandbox);

@@ -18,7 +18,7 @@ export interface ForkedSandboxParts {
   readonly watched: TreeWatchLimits;
   /** Processes that everything in the sandbox descends from. */
   readonly roots: readonly number[];
-  /** Gives back what the run had: its user, its place in the server. */
+  /** Gives back what the run had, once its init is gone too: its user, its cgroup, its place in the server. */
   release(): void;
 }
 
@@ -103,19 +103,22 @@ export class ForkedSandbox implements LaunchedSandbox {
     this.#watch = new TreeWatch(roots, watched, () => this.#parts.run.ends.scratch);
   }
 
+  /** Where the kernel counts nobody in the cgroup any more, only the init is left, which is the server's and does nothing. */
   async #kill(): Promise<void> {
     const { cgroup, server, run } = this.#parts;
     this.#watch?.close();
-    cgroup?.kill();
-    server.kill(run);
-    await run.gone.reached;
+    if (cgroup?.processes() !== 0) {
+      cgroup?.kill();
+      server.kill(run);
+      await run.gone.reached;
+    }
     this.#lastUsage = this.usage();
   }
 
   async #dispose(): Promise<void> {
     await this.kill();
     this.#parts.run.closeEnds();
-    await this.#parts.cgroup?.destroy().catch(() => {});
+    this.#parts.server.kill(this.#parts.run);
     this.#parts.release();
   }
 }

@@ -35,6 +35,11 @@ TEMPLATE_CAPABILITIES = (
 TEMPLATE_CONTROL = 3
 TEMPLATE_SUPERVISOR = 4
 
+# What a run may have left behind is ended so long after its first process, unless the supervisor says so before. It looks
+# first whether there is anything: where nothing is, nobody has to wait for the end of the init.
+AFTERMATH_MS = 3
+
+
 class Run:
     """What the keeper knows of one run, from `prepare` until `gone`."""
 
@@ -47,6 +52,8 @@ class Run:
         self.forking = False
         self.deadline = None
         self.timed_out = False
+        # Whether its first process has ended.
+        self.exited = False
 
 
 class Keeper:
@@ -96,7 +103,7 @@ class Keeper:
 
     def arm(self, message):
         run = self.runs.get(message["id"])
-        if run is not None:
+        if run is not None and not run.exited:
             run.deadline = None if message["ms"] is None else time.monotonic() + message["ms"] / 1000
 
     def milliseconds_to_deadline(self):
@@ -193,7 +200,8 @@ class Keeper:
             run = self.runs.get(message.get("id"))
             if message["event"] == "exited" and run is not None:
                 message["deadline"] = run.timed_out
-                kernel.kill_by_pidfd(run.init, signal.SIGKILL)
+                run.exited = True
+                run.deadline = time.monotonic() + AFTERMATH_MS / 1000
             self.control.send(message)
             if message["event"] in ("exited", "failed") and run is not None:
                 run.forking = False
