@@ -38,7 +38,7 @@ class Channel:
         self.write_all = make_writer(descriptor)
 
     def fill(self):
-        chunk = os.read(self.descriptor, 1 << 20)
+        chunk = os.read(self.descriptor, 1 << 16)
         if not chunk:
             os._exit(0)
         self.buffer += chunk

@@ -56,7 +56,7 @@ const rehearsals: Readonly<Record<string, string>> = {
  * Small jobs that each run does for nobody while it waits for its own: after a fork the first use of each page of memory
  * is slow, and an interpreter writes wherever it looks. More than this would cost more than it saves.
  */
-const plainRefresher = "result = {'a': [1, 2.5, None, 'text']}";
+const plainRefresher = "result = {'a': [1, 2.5, None, 'text']}\nprint(end='')";
 const refreshers: Readonly<Record<string, string>> = {
   pandas: "import pandas\nresult = pandas.DataFrame({'a': [1, 2]}).sum()",
 };

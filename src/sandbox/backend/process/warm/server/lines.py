@@ -3,6 +3,10 @@
 import json
 
 
+def encode(message):
+    return json.dumps(message).encode() + b"\n"
+
+
 class LineSocket:
     """Both ends are trusted; a line is as long as it needs to be."""
 
@@ -14,7 +18,7 @@ class LineSocket:
         return self._connection.fileno()
 
     def send(self, message):
-        self._connection.sendall(json.dumps(message).encode() + b"\n")
+        self._connection.sendall(encode(message))
 
     def receive(self):
         """The messages that one read brings, at least one; None once the other end is gone. Blocks."""

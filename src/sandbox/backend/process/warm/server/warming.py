@@ -64,7 +64,7 @@ def rehearse(programs):
 
 
 def rehearse_job(driver, programs):
-    """Does with programs of the engine's own what the driver does with a job, but for files, output and the report.
+    """Does with programs of the engine's own what the driver does with a job, but for files, what is printed and the report.
 
     A run does it while it waits for its job: the first use of each page after a fork is slow, and this way the job finds
     most of them in use.
@@ -77,6 +77,7 @@ def rehearse_job(driver, programs):
             finish(namespace, runner.evaluate(program, "rehearsal", namespace))
         except Exception:  # noqa: BLE001 - a package that is not as it was expected to be
             pass
+    flush()
     gc.collect()
 
 
