@@ -2,12 +2,17 @@
 
 export { type SimulatedTask, type Simulation, type SimulationOptions, simulate } from "./core/simulate.js";
 export type { RunnerEnforcement } from "./executor/compose.js";
-export { type ExecutionConfig, ExecutionMode, type ResourceLimits } from "./executor/config.js";
+export {
+  type ExecutionConfig,
+  ExecutionMode,
+  type JournalOptions,
+  type ResourceLimits,
+  type RunOptions,
+  type StreamOptions,
+} from "./executor/config.js";
 export type { RunResults } from "./executor/outcomes.js";
 export { ParallelExecutor } from "./executor/parallel-executor.js";
-export type { RerunOptions } from "./executor/rerun.js";
-export type { Run } from "./executor/run.js";
-export type { JournalOptions, RunOptions, StreamOptions } from "./executor/run-options.js";
+export type { RerunOptions, Run } from "./executor/run.js";
 export { type PushOptions, type TakeOptions, TaskQueue, type TaskQueueOptions } from "./executor/task-queue.js";
 export type { SpawnedTasks, SpawnOptions, TaskContext, WorkerContext } from "./model/context.js";
 export { code, command, deferred, subprocess, type WorkerFunction, worker } from "./model/describe.js";

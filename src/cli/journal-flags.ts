@@ -1,6 +1,6 @@
 /** Where a run of a pipeline is journalled, and what is kept with it so that it can be gone on with by its id alone. */
 import { randomBytes } from "node:crypto";
-import type { RunOptions } from "../executor/run-options.js";
+import type { RunOptions } from "../executor/config.js";
 import type { JournalledRun } from "../journal/read-journal.js";
 import type { PipelinePlan } from "../pipeline/plan.js";
 

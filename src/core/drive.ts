@@ -1,6 +1,5 @@
 /** Drives the scheduler through a whole run on simulated time, in which attempts do nothing but last. */
-import { EffectList } from "./effect-list.js";
-import { TimerHeap } from "./heap.js";
+import { EffectList, TimerHeap } from "./containers.js";
 import type { Limits, Plan } from "./plan.js";
 import { plainPolicy } from "./policy.js";
 import { Scheduler } from "./scheduler.js";

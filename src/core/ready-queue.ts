@@ -3,7 +3,7 @@
  * class and lie in a bitset; tasks that were added later lie in a heap that asks `before`; tasks that want to run on
  * after a wait come ahead of both, first come first served.
  */
-import { BinaryHeap } from "./heap.js";
+import { BinaryHeap } from "./containers.js";
 
 /** Whether one task starts before another. */
 export type Before = (left: number, right: number) => boolean;

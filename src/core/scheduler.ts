@@ -18,10 +18,9 @@
  */
 import { assertNever } from "../model/error.js";
 import { Admission } from "./admission.js";
+import { EffectList, TimerHeap } from "./containers.js";
 import type { CancelCause, EndReason } from "./effect.js";
-import { EffectList } from "./effect-list.js";
 import type { SchedulerEvent } from "./event.js";
-import { TimerHeap } from "./heap.js";
 import type { TaskPast } from "./past.js";
 import type { Demand, Limits, Plan, TaskDefinition } from "./plan.js";
 import { type Policy, retryDelayMs, Trigger } from "./policy.js";

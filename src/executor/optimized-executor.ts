@@ -6,11 +6,10 @@ import type { TaskGraph } from "../model/graph.js";
 import type { Task } from "../model/task.js";
 import type { Duration } from "../model/units.js";
 import type { World } from "../port/clock.js";
-import type { ExecutorFeatures } from "./config.js";
+import type { ExecutorFeatures, RunOptions } from "./config.js";
 import { type ExecutionConfig, executionOptionNames } from "./config.js";
 import type { RunResults } from "./outcomes.js";
 import { ParallelExecutor } from "./parallel-executor.js";
-import type { RunOptions } from "./run-options.js";
 
 /** What an `OptimizedExecutor` takes: everything of `ExecutionConfig`, and what it spares. */
 export interface OptimizedConfig extends ExecutionConfig {

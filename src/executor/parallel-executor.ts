@@ -8,18 +8,20 @@ import type { Task } from "../model/task.js";
 import type { Clock, World } from "../port/clock.js";
 import { RunnerSet } from "./compose.js";
 import {
+  checkRunOptions,
+  checkStreamOptions,
   type ExecutionConfig,
   type ExecutorFeatures,
   inParallel,
   plainFeatures,
   type ResolvedConfig,
+  type RunOptions,
   resolveConfig,
+  type StreamOptions,
   systemClock,
 } from "./config.js";
 import type { RunResults } from "./outcomes.js";
-import { type RerunOptions, tasksToRerun } from "./rerun.js";
-import { Run } from "./run.js";
-import { checkRunOptions, checkStreamOptions, type RunOptions, type StreamOptions } from "./run-options.js";
+import { type RerunOptions, Run, tasksToRerun } from "./run.js";
 import type { StreamParts, TaskStream } from "./task-stream.js";
 
 /**

@@ -1,5 +1,5 @@
 /** Takes over what earlier processes did of a run, before it starts. */
-import { EffectList } from "../core/effect-list.js";
+import { EffectList } from "../core/containers.js";
 import { emptyDemand } from "../core/limits.js";
 import { plainPolicy } from "../core/policy.js";
 import { isEnd } from "../core/task-table.js";

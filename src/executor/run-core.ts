@@ -8,8 +8,8 @@
  * a turn of the event loop, no event is taken until one has come.
  */
 import type { AdditionCompiler } from "../core/compile.js";
+import { EffectList } from "../core/containers.js";
 import type { SchedulerEffect } from "../core/effect.js";
-import { EffectList } from "../core/effect-list.js";
 import type { SchedulerEvent } from "../core/event.js";
 import type { Plan } from "../core/plan.js";
 import { Scheduler } from "../core/scheduler.js";

@@ -1,5 +1,5 @@
 /** A bounded queue with priorities: producers wait while it is full, consumers while it is empty. */
-import { BinaryHeap } from "../core/heap.js";
+import { BinaryHeap } from "../core/containers.js";
 import { Checker } from "../model/check.js";
 import { OrchestratorError } from "../model/error.js";
 

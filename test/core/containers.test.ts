@@ -1,7 +1,7 @@
 /** The core's containers against naive models. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TimerHeap } from "#src/core/heap.js";
+import { TimerHeap } from "#src/core/containers.js";
 import { BitsetQueue, ReadyQueue } from "#src/core/ready-queue.js";
 import { TaskIndex } from "#src/core/task-index.js";
 

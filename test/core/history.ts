@@ -4,8 +4,8 @@
  * end the promises of a run.
  */
 import { AdditionCompiler, compileGraph } from "#src/core/compile.js";
+import { EffectList } from "#src/core/containers.js";
 import type { SchedulerEffect } from "#src/core/effect.js";
-import { EffectList } from "#src/core/effect-list.js";
 import type { SchedulerEvent } from "#src/core/event.js";
 import { checkInvariants } from "#src/core/invariants.js";
 import { makeLimits } from "#src/core/limits.js";

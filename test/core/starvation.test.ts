@@ -1,7 +1,7 @@
 /** A task that does not fit is not starved by those that do: the promise of `core/admission.ts`, over random histories. */
 import { describe, expect, test } from "vitest";
 import { compileGraph } from "#src/core/compile.js";
-import { EffectList } from "#src/core/effect-list.js";
+import { EffectList } from "#src/core/containers.js";
 import { makeLimits } from "#src/core/limits.js";
 import { plainPolicy } from "#src/core/policy.js";
 import { Scheduler } from "#src/core/scheduler.js";

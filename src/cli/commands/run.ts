@@ -2,10 +2,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, resolve } from "node:path";
-import type { ExecutionConfig, ExecutionMode } from "../../executor/config.js";
+import type { ExecutionConfig, ExecutionMode, JournalOptions, RunOptions } from "../../executor/config.js";
 import { ParallelExecutor } from "../../executor/parallel-executor.js";
 import type { Run } from "../../executor/run.js";
-import type { JournalOptions, RunOptions } from "../../executor/run-options.js";
 import type { ExecutionResult, TaskStatus } from "../../model/result.js";
 import { parseDurationMs } from "../../model/units.js";
 import type { TraceWriter } from "../../monitor/trace.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BinaryHeap } from "#src/core/heap.js";
+import { BinaryHeap } from "#src/core/containers.js";
 
 type Step = { readonly push: number } | { readonly pop: true } | { readonly delete: number };
 const steps = fc.array(
