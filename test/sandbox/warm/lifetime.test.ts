@@ -162,7 +162,7 @@ const manager = new SandboxManager({ defaults: { ${limits} } });
 const mark = "98765." + process.pid;
 const marked = () => readdirSync("/proc").filter((name) => {
   try {
-    return /^\\d+$/.test(name) && readFileSync("/proc/" + name + "/cmdline", "latin1").startsWith("sleep\\0" + mark);
+    return /^\\d+$/.test(name) && readFileSync("/proc/" + name + "/cmdline", "latin1").startsWith("sleep\\0" + mark + "\\0");
   } catch {
     return false;
   }
