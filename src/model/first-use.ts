@@ -1,7 +1,7 @@
 /** What stands behind a public class and is loaded when it is first used, so that an import alone does not pay for it. */
 
-/** @typeParam Thing what is made, and closed with its owner where it was made */
-export class FirstUse<Thing extends { close(): Promise<void> }> {
+/** @typeParam Thing what is made, and closed with its owner where it was made and can be */
+export class FirstUse<Thing extends object> {
   readonly #make: () => Promise<Thing>;
   #making: Promise<Thing> | undefined;
   #made: Thing | undefined;
@@ -28,7 +28,7 @@ export class FirstUse<Thing extends { close(): Promise<void> }> {
 
   /** Closes the thing when it has served all that have come. Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= this.#making === undefined ? Promise.resolve() : this.#making.then((thing) => thing.close());
+    this.#closed ??= this.#making === undefined ? Promise.resolve() : this.#making.then(end);
     return this.#closed;
   }
 
@@ -36,7 +36,7 @@ export class FirstUse<Thing extends { close(): Promise<void> }> {
     try {
       const thing = await this.#make();
       // It refuses what comes after the end as if it had been used before.
-      if (wasClosed) await thing.close();
+      if (wasClosed) await end(thing);
       this.#made = thing;
       return thing;
     } catch (error) {
@@ -45,4 +45,8 @@ export class FirstUse<Thing extends { close(): Promise<void> }> {
       throw error;
     }
   }
+}
+
+async function end(thing: { close?(): Promise<void> }): Promise<void> {
+  await thing.close?.();
 }
