@@ -8,7 +8,11 @@ import type { AttemptFacts, FailureReason, ResourceUsage } from "../../model/res
 
 export const protocolVersion = 1;
 
-const name = z.string().min(1).max(500);
+/** How long what is in a message may be. */
+export const bounds = { name: 500, task: 2000, parcel: 10_000, answers: 100_000 } as const;
+export const inboxForm = /^[\w-]{1,100}$/;
+
+const name = z.string().min(1).max(bounds.name);
 const token = z.number().int().nonnegative();
 
 const reference = z.object({
@@ -39,8 +43,8 @@ const otherWork = z.strictObject({
 
 const attempt = z.strictObject({
   token,
-  task: z.string().min(1).max(2000),
-  name: z.string().max(2000),
+  task: z.string().min(1).max(bounds.task),
+  name: z.string().max(bounds.task),
   attempt: z.number().int().positive(),
   /** Index into `works`. */
   work: z.number().int().nonnegative(),
@@ -57,14 +61,11 @@ export const parcelMessage = z.strictObject({
   version: z.literal(protocolVersion),
   run: name,
   /** Where answers go, if not to the run. */
-  inbox: z
-    .string()
-    .regex(/^[\w-]{1,100}$/)
-    .optional(),
+  inbox: z.string().regex(inboxForm).optional(),
   /** When it was made, milliseconds since the epoch. */
   at: z.number(),
-  works: z.array(z.union([moduleWork, otherWork])).max(10_000),
-  attempts: z.array(attempt).min(1).max(10_000),
+  works: z.array(z.union([moduleWork, otherWork])).max(bounds.parcel),
+  attempts: z.array(attempt).min(1).max(bounds.parcel),
 });
 
 const usage = z.looseObject({}).optional() as unknown as z.ZodOptional<z.ZodType<ResourceUsage>>;
@@ -106,7 +107,7 @@ export const answersMessage = z.strictObject({
   version: z.literal(protocolVersion),
   worker: name,
   host: name,
-  answers: z.array(answer).max(100_000),
+  answers: z.array(answer).max(bounds.answers),
 });
 
 export const toldMessage = z.strictObject({

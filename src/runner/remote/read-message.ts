@@ -3,7 +3,15 @@
  * succeeded) is checked here by hand, which costs a tenth of what a schema does; whatever is not plainly one of those is
  * left to the schema. So nothing is taken here that the schema would not take.
  */
-import { type AnswersMessage, answersMessage, type ParcelMessage, parcelMessage, protocolVersion } from "./messages.js";
+import {
+  type AnswersMessage,
+  answersMessage,
+  bounds,
+  inboxForm,
+  type ParcelMessage,
+  parcelMessage,
+  protocolVersion,
+} from "./messages.js";
 
 /** Throws where the text is no parcel. */
 export function readParcel(text: string): ParcelMessage {
@@ -27,10 +35,10 @@ export function isPlainParcel(value: unknown): value is ParcelMessage {
   return (
     version === protocolVersion &&
     isName(run) &&
-    (inbox === undefined || (typeof inbox === "string" && /^[\w-]{1,100}$/.test(inbox))) &&
+    (inbox === undefined || (typeof inbox === "string" && inboxForm.test(inbox))) &&
     Number.isFinite(at) &&
-    isList(works, 0, 10_000, isModuleWork) &&
-    isList(attempts, 1, 10_000, isPlainAttempt)
+    isList(works, 0, bounds.parcel, isModuleWork) &&
+    isList(attempts, 1, bounds.parcel, isPlainAttempt)
   );
 }
 
@@ -39,7 +47,7 @@ export function areEnds(value: unknown): value is AnswersMessage {
   if (!isObject(value)) return false;
   for (const name in value) if (!answersFields.has(name)) return false;
   const { version, worker, host, answers } = value;
-  return version === protocolVersion && isName(worker) && isName(host) && isList(answers, 0, 100_000, isSuccess);
+  return version === protocolVersion && isName(worker) && isName(host) && isList(answers, 0, bounds.answers, isSuccess);
 }
 
 const parcelFields = new Set(["version", "run", "inbox", "at", "works", "attempts"]);
@@ -61,8 +69,8 @@ function isPlainAttempt(value: unknown): boolean {
   const { token, task, name, attempt, work, inputs } = value;
   return (
     isCount(token) &&
-    isText(task, 1, 2000) &&
-    isText(name, 0, 2000) &&
+    isText(task, 1, bounds.task) &&
+    isText(name, 0, bounds.task) &&
     isCount(attempt) &&
     attempt > 0 &&
     isCount(work) &&
@@ -99,7 +107,7 @@ function isList(value: unknown, fewest: number, most: number, isItem: (item: unk
 }
 
 function isName(value: unknown): boolean {
-  return isText(value, 1, 500);
+  return isText(value, 1, bounds.name);
 }
 
 function isText(value: unknown, shortest: number, longest: number): boolean {
