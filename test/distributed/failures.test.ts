@@ -108,7 +108,7 @@ describe.runIf(present("redis"))("failures", { timeout: patience }, () => {
     expect(backend.stats().lost).toBe(0);
   });
 
-  it("of a worker that was stopped and goes on are fenced off and counted", async () => {
+  it("of a worker that was stopped and goes on are fenced off and counted, or stopped by itself", async () => {
     const flags = ["--queue", "stopped", "--concurrency", "1"];
     const first = await cluster.worker({ id: "stopped-1", flags });
     const events: RunEvent[] = [];
@@ -135,6 +135,30 @@ describe.runIf(present("redis"))("failures", { timeout: patience }, () => {
     expect(results.get("a")).toMatchObject({ status: "succeeded", attempts: 2, workerId: "stopped-2/thread-1" });
     const { fenced } = (await readCluster({ connection: cluster.url })).counts;
     expect((fenced ?? 0) >= 1 || (await stoppedByItself())).toBe(true);
+  });
+
+  it("of a worker that does not see it are fenced off and counted", async () => {
+    const flags = ["--queue", "unaware", "--concurrency", "1"];
+    // It renews its lease, and looks for it, so seldom that it does not notice.
+    await cluster.worker({ id: "unaware-1", flags: [...flags, "--lease", "10m"] });
+    const events: RunEvent[] = [];
+    const { executor, backend } = open({ queue: "unaware" }, events);
+    const running = executor.executeTasks([held("a", "unaware"), { ...held("b", "unaware-b"), dependsOn: ["a"] }]);
+    await begun(events, "a");
+    await cluster.worker({ id: "unaware-2", flags });
+    const redis = new Redis(cluster.url);
+    const job = "orchestrator:queue:unaware:";
+    const [id] = await redis.lrange(`${job}active`, 0, -1);
+    expect(await redis.del(`${job}${id}:lock`)).toBe(1);
+    redis.disconnect();
+    await begun(events, "a", 2);
+    go("unaware");
+    await until(() => backend.stats().fenced === 1, "the late answer to be fenced off");
+    await begun(events, "b");
+    go("unaware-b");
+    const results = await running;
+    expect(results.get("a")).toMatchObject({ status: "succeeded", attempts: 2 });
+    expect((await readCluster({ connection: cluster.url })).counts.fenced).toBeGreaterThanOrEqual(1);
   });
 
   it("of a lease at the very end of a parcel leave nothing of it in Redis", async () => {
