@@ -177,10 +177,7 @@ class CodeRun {
     });
     this.#sandbox.channel.input.write(job);
     this.#sandbox.armDeadline(leftMs + watchSlackMs);
-    const { stdin } = this.#sandbox;
-    if (stdin.writableEnded) return;
-    if (this.#request.stdin === undefined) stdin.end();
-    else stdin.end(this.#request.stdin);
+    if (!this.#sandbox.stdin.writableEnded) this.#sandbox.stdin.end(this.#request.stdin);
   }
 
   /** Whoever held the pipes is dead or about to be; what they wrote is still on its way. */

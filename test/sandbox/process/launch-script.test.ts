@@ -1,10 +1,11 @@
 /** The launcher of cold starts when nobody hears it any more. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { expect, test } from "vitest";
+import { readProcessStat } from "#src/host/process-identity.js";
 import { launchArguments, launchScript } from "#src/sandbox/backend/process/cold/launch-script.js";
 
 test("a supervisor that ends while its sandbox starts leaves no process of it", async () => {
@@ -42,20 +43,11 @@ test("a supervisor that ends while its sandbox starts leaves no process of it", 
   }
 });
 
-/** Commands of the living processes of a process group. */
-function processesOfGroup(group: number): string[] {
+/** The living processes of a process group. */
+function processesOfGroup(group: number): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-        const [state, , ofGroup] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-        const isLiving = state !== "Z" && state !== "X";
-        return isLiving && Number(ofGroup) === group
-          ? [readFileSync(`/proc/${pid}/cmdline`, "latin1").slice(0, 60)]
-          : [];
-      } catch {
-        return [];
-      }
-    });
+    .flatMap((pid) => readProcessStat(Number(pid)) ?? [])
+    .filter(({ processGroup, state }) => processGroup === group && !["Z", "X"].includes(state))
+    .map(({ pid }) => pid);
 }

@@ -149,9 +149,9 @@ class Template:
 
     def rehearse_end(self, child):
         """Most of what `reap` does, and only then is it quick: each fork leaves the template's own pages to be copied anew."""
-        self.watch(os.dup(child.go), lambda: self.end_of(child, 0))
-        *_, (descriptor, action) = self.watched.items()
-        encode(action())
+        descriptor = os.dup(child.go)
+        self.watch(descriptor, lambda: self.end_of(child, 0))
+        encode(self.watched[descriptor]())
         self.unwatch(descriptor)
 
     def end_of(self, child, status):
