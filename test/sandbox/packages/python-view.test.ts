@@ -7,6 +7,7 @@ import { PackageViews } from "#src/sandbox/packages/index.js";
 import { readPythonEnvironment } from "#src/sandbox/packages/python/environment.js";
 import { parseAllowedDistribution } from "#src/sandbox/packages/python/requirement.js";
 import { resolvePythonView } from "#src/sandbox/packages/python/resolve.js";
+import { present } from "../../support/require-component.js";
 
 const interpreter = "/usr/bin/python3";
 let root: string;
@@ -282,8 +283,7 @@ except ImportError as error: print(error.name)`;
   });
 });
 
-const debianMatplotlib = existsSync("/var/lib/dpkg/info/python3-matplotlib.list");
-test.skipIf(!debianMatplotlib)(
+test.runIf(present("matplotlib"))(
   "this machine's matplotlib brings its data and says where it is, none of it below /etc",
   async () => {
     const view = await new PackageViews().view("python", ["matplotlib"]);
