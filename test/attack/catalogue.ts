@@ -47,8 +47,11 @@ export const attackConfig = {
 /** What is about another limit than the time must not run into that, however busy the machine is. */
 const patience = 15;
 
-/** How much later than its limit a call may resolve. The promise is 200 ms, held on a machine that has nothing else to do. */
-export const graceSeconds = process.env.ORCHESTRATOR_STRICT_TIMES === "1" ? 0.2 : 5;
+/**
+ * How much later than its limit a call may resolve. The promise is 200 ms, held on a machine that has nothing else to do;
+ * where other tests run beside it this only tells a late end from none.
+ */
+export const graceSeconds = process.env.ORCHESTRATOR_STRICT_TIMES === "1" ? 0.2 : 15;
 const outputBytes = 2 ** 20;
 const mebibyte = 2 ** 20;
 

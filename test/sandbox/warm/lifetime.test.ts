@@ -1,7 +1,7 @@
 /** How long servers, spares and sessions live: never longer than their supervisor, and never so long that they keep it. */
 import { readdirSync } from "node:fs";
-import { expect, test } from "vitest";
-import { descendantsOf, exitOf, isRunning, lineOf, startSupervisor } from "./supervisor.js";
+import { afterEach, expect, test } from "vitest";
+import { descendantsOf, endSupervisors, exitOf, isRunning, lineOf, startSupervisor } from "./supervisor.js";
 
 const limits = `onUnsupported: ["memoryLimit", "cpuQuota"]`;
 const warmUp = `
@@ -11,6 +11,23 @@ for (const language of ["python", "javascript", "bash"])
 const session = await manager.createSession({ language: "python" });
 await session.executeCode("kept = 1");
 `;
+
+/** Code that counts the processes with `marker` in their command line, and starts a run that is to have some. */
+const lookForMarked = `
+const alive = () => readdirSync("/proc").filter((pid) => {
+  try { return /^\\d+$/.test(pid) && readFileSync("/proc/" + pid + "/cmdline", "latin1").includes(marker); } catch { return false; }
+}).length;
+async function whenAlive(start, count) {
+  let up = false;
+  let early;
+  const run = start(() => (up = true));
+  run.then((result) => (early = result));
+  while ((!up || alive() < count) && early === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  return { run, early };
+}
+`;
+
+afterEach(endSupervisors);
 
 test("a supervisor that is killed takes everything with it", async () => {
   const child = startSupervisor(`${warmUp}
@@ -72,19 +89,14 @@ test("a deadline holds while the supervisor is stuck", async () => {
   const child = startSupervisor(`import { readFileSync, readdirSync } from "node:fs";
 ${warmUp}
 const marker = "stuck-" + process.pid;
-const alive = () => readdirSync("/proc").filter((pid) => {
-  try { return /^\\d+$/.test(pid) && readFileSync("/proc/" + pid + "/cmdline", "latin1").includes(marker); } catch { return false; }
-}).length;
+${lookForMarked}
 for (const language of ["python", "bash"]) {
   const code = language === "bash"
     ? "echo up; exec -a " + marker + " sleep 600"
     : "import os\\nprint('up', flush=True)\\nos.execv('/bin/sleep', ['" + marker + "', '600'])";
   // Long enough that also a busy machine gets as far as the loop below before it is over.
-  const started = new Promise((resolve) => {
-    const run = manager.executeCode(code, { language, onStdout: () => resolve({ run }) }, { timeLimit: 5 });
-  });
-  const { run } = await started;
-  while (alive() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const { run, early } = await whenAlive((onStdout) => manager.executeCode(code, { language, onStdout }, { timeLimit: 5 }), 1);
+  if (early !== undefined) console.log(language, "ended before it was seen", JSON.stringify(early));
   // Nothing else of this process runs until this loop has ended: only somebody else can end the sandbox.
   const stuckAt = Date.now();
   while (alive() > 0 && Date.now() - stuckAt < 20000);
@@ -108,15 +120,10 @@ test("a throttled tree dies at its deadline while the supervisor is stuck", asyn
   const child = startSupervisor(`import { readFileSync, readdirSync } from "node:fs";
 ${warmUp}
 const marker = "throttled-" + process.pid;
-const alive = () => readdirSync("/proc").filter((pid) => {
-  try { return /^\\d+$/.test(pid) && readFileSync("/proc/" + pid + "/cmdline", "latin1").includes(marker); } catch { return false; }
-}).length;
+${lookForMarked}
 const code = "import os\\nprint('up', flush=True)\\nfor _ in range(40):\\n  if os.fork() == 0:\\n    os.execv('/bin/sh', ['sh', '-c', 'while :; do :; done', '" + marker + "'])\\nos.wait()";
-const started = new Promise((resolve) => {
-  const run = manager.executeCode(code, { language: "python", onStdout: () => resolve({ run }) }, { timeLimit: 8, cpuQuota: 5000 });
-});
-const { run } = await started;
-while (alive() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+const { run, early } = await whenAlive((onStdout) => manager.executeCode(code, { language: "python", onStdout }, { timeLimit: 8, cpuQuota: 5000 }), 2);
+if (early !== undefined) console.log("dead", "ended before it was seen", JSON.stringify(early));
 const stuckAt = Date.now();
 while (alive() > 0 && Date.now() - stuckAt < 40000);
 const dead = alive() === 0;

@@ -7,12 +7,22 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const imports = `import { SandboxManager } from ${JSON.stringify(join(root, "dist/sandbox/sandbox-manager.js"))};\n`;
 
+const started = new Set<ChildProcess>();
+
 /** Runs a module whose code follows after `imports`; `under` is a command that starts the rest of its own. */
 export function startSupervisor(code: string, under: readonly string[] = []): ChildProcess {
   const [command, ...args] = [...under, process.execPath, "--input-type=module", "-e", imports + code];
-  return spawn(command!, args, {
+  const child = spawn(command!, args, {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  started.add(child);
+  child.once("exit", () => started.delete(child));
+  return child;
+}
+
+/** Kills those that a failed test has left. */
+export function endSupervisors(): void {
+  for (const child of started) child.kill("SIGKILL");
 }
 
 /** The first line of its standard output that begins with `word`, without it. */
