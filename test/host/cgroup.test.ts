@@ -133,12 +133,50 @@ describe.runIf(held)("a group", () => {
     const group = createCgroup({ name: "added" });
     const child = spawn("sleep", ["1000"], { stdio: "ignore" });
     const exited = once(child, "exit");
+    const other = spawn("sleep", ["1000"], { stdio: "ignore" });
+    const otherExited = once(other, "exit");
     group.add(child.pid!);
-    expect(group.pids()).toEqual([child.pid]);
+    await group.addMeanwhile(other.pid!);
+    expect(group.pids().toSorted((a, b) => a - b)).toEqual([child.pid, other.pid].toSorted((a, b) => a! - b!));
+    await expect(group.addMeanwhile(4_000_000_000)).rejects.toThrow();
     expect(readFileSync(`/proc/${child.pid}/cgroup`, "utf8")).toContain(group.name);
     await group.destroy();
     expect((await exited)[1]).toBe("SIGKILL");
+    expect((await otherExited)[1]).toBe("SIGKILL");
     await group.destroy();
+  });
+
+  it("is entered by a process itself, in every hierarchy, where all have a file for that", async () => {
+    const group = createCgroup({ name: "entered", memoryBytes: 50e6, pids: 9, ends: false });
+    if (group.taskFiles === undefined) {
+      // A hierarchy of version 2 has no such file.
+      expect(group.procsFiles.some((file) => !existsSync(join(file, "..", "tasks")))).toBe(true);
+      await group.destroy();
+      return;
+    }
+    expect(group.taskFiles).toHaveLength(group.procsFiles.length);
+    const script = 'for file; do echo 0 > "$file" || exit 9; done; exec sleep 1000';
+    const child = spawn("sh", ["-c", script, "sh", ...group.taskFiles], { stdio: "ignore" });
+    const exited = once(child, "exit");
+    const entered = () =>
+      group.procsFiles.every((file) => readFileSync(file, "utf8") === `${child.pid}\n`) && group.processes() === 1;
+    await eventually(entered, "it is in all of them");
+    await group.destroy();
+    expect((await exited)[1]).toBe("SIGKILL");
+  });
+
+  it("leaves what is in it to others, where it ends nothing, until it is removed", async () => {
+    const group = createCgroup({ name: "spared", cpuQuotaMicroseconds: 50_000, ends: false });
+    const child = spawn("sleep", ["1000"], { stdio: "ignore" });
+    const exited = once(child, "exit");
+    group.add(child.pid!);
+    group.kill();
+    // Were it killed, it would be dead by the time that another has come and gone.
+    await once(spawn("true", { stdio: "ignore" }), "exit");
+    expect(readProcessStat(child.pid!)?.state).toBe("S");
+    await group.destroy();
+    expect((await exited)[1]).toBe("SIGKILL");
+    expect(ownCgroups()).toEqual([]);
   });
 
   it("has a name that stays inside of its parent, whatever it is asked for", async () => {

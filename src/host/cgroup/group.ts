@@ -9,7 +9,8 @@
  * The name holds the supervisor's pid namespace, pid and start time, so that `sweepCgroups` can tell the groups of a
  * dead supervisor from those of a living one.
  */
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { OrchestratorError } from "../../model/error.js";
@@ -20,6 +21,8 @@ import { chooseLayout, type Layout } from "./layout.js";
 export interface CgroupOptions extends CgroupLimits {
   /** What the group is for; becomes part of its directory's name. */
   readonly name: string;
+  /** Whether the group has to be able to end all that is in it (default); not so where a pid namespace does. */
+  readonly ends?: boolean;
 }
 
 /** New limits; what is absent stays as it is. */
@@ -40,9 +43,17 @@ export interface Cgroup {
   readonly name: string;
   /** A process enters the group by writing its pid (or `0`, itself) to every one of these. */
   readonly procsFiles: readonly string[];
-  /** Puts a running process into the group. Throws if it is gone or not ours to move. */
+  /**
+   * A process of one thread enters the group by writing `0`, itself, to every one of these: the kernel then waits for
+   * nobody. To move a process from outside it waits for a grace period, 5 to 20 ms, and lets no group be made meanwhile.
+   * `undefined` where a hierarchy of the group has no such file (v2).
+   */
+  readonly taskFiles: readonly string[] | undefined;
+  /** Puts a running process into the group. Throws if it is gone or not ours to move. Waits as told at `taskFiles`. */
   add(pid: number): void;
-  /** Kills every process in the group and returns when the kernel has been told; they are gone after `destroy` or an empty `pids()`. */
+  /** The same, while this thread goes on. Rejects where `add` throws. */
+  addMeanwhile(pid: number): Promise<void>;
+  /** Kills every process in the group (where it `ends` nothing: lifts its CPU quota) and returns when the kernel has been told; they are gone after `destroy` or an empty `pids()`. */
   kill(): void;
   /** Processes in the group at this moment. */
   pids(): number[];
@@ -104,7 +115,7 @@ export function createCgroup(options: CgroupOptions): Cgroup {
     );
   }
   const label = options.name.replace(/[^A-Za-z0-9_.-]+/g, "_").slice(0, 80);
-  const group = makeNew(label, layout);
+  const group = makeNew(label, layout, options.ends ?? true);
   try {
     group.setLimits(options);
   } catch (error) {
@@ -115,9 +126,9 @@ export function createCgroup(options: CgroupOptions): Cgroup {
 }
 
 /** Other threads of this process, and other copies of this module, count for themselves: a name that they took is theirs. */
-function makeNew(label: string, layout: Layout): HostCgroup {
+function makeNew(label: string, layout: Layout, ends: boolean): HostCgroup {
   for (;;) {
-    const group = new HostCgroup(`${ownPrefix()}${counter++}-${label}`, layout);
+    const group = new HostCgroup(`${ownPrefix()}${counter++}-${label}`, layout, ends);
     if (group.make()) return group;
   }
 }
@@ -125,16 +136,23 @@ function makeNew(label: string, layout: Layout): HostCgroup {
 class HostCgroup implements Cgroup {
   readonly name: string;
   readonly procsFiles: readonly string[];
+  readonly taskFiles: readonly string[] | undefined;
   readonly #layout: Layout;
+  readonly #ends: boolean;
   readonly #directories: readonly string[];
   #cpuQuota: number | "unlimited" = "unlimited";
   #destroyed: Promise<void> | undefined;
 
-  constructor(name: string, layout: Layout) {
+  constructor(name: string, layout: Layout, ends: boolean) {
     this.name = name;
     this.#layout = layout;
-    this.#directories = parentsOf(layout).map((parent) => join(parent, name));
+    this.#ends = ends;
+    const parents = parentsOf(layout, ends);
+    this.#directories = parents.map((parent) => join(parent, name));
     this.procsFiles = this.#directories.map((directory) => join(directory, "cgroup.procs"));
+    this.taskFiles = parents.every(hasTaskFiles)
+      ? this.#directories.map((directory) => join(directory, "tasks"))
+      : undefined;
   }
 
   /** Whether it was made: `false` where somebody has the name. Nothing is left behind where it throws. */
@@ -167,6 +185,10 @@ class HostCgroup implements Cgroup {
     for (const file of this.procsFiles) writeFileSync(file, String(pid));
   }
 
+  async addMeanwhile(pid: number): Promise<void> {
+    for (const file of this.procsFiles) await writeFile(file, String(pid));
+  }
+
   setLimits(limits: CgroupLimitChange): void {
     const { memory, cpu, pids } = this.#layout.controllers;
     if (limits.memoryBytes !== undefined && memory !== undefined)
@@ -183,8 +205,7 @@ class HostCgroup implements Cgroup {
   kill(): void {
     // A throttled tree needs CPU time to die: under a quota that takes seconds.
     this.#liftCpuQuota();
-    if (this.#layout.kill !== undefined && tryWriteFile(join(this.#in(this.#layout.kill), "cgroup.kill"), "1")) return;
-    this.#killOneByOne();
+    if (this.#ends) this.#killAll();
   }
 
   pids(): number[] {
@@ -233,7 +254,10 @@ class HostCgroup implements Cgroup {
     for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
       const failure = this.remove();
       if (failure === undefined) return;
-      if (this.pids().length > 0) this.kill();
+      if (this.pids().length > 0) {
+        this.#liftCpuQuota();
+        this.#killAll();
+      }
       if (performance.now() > deadline) {
         throw new OrchestratorError(
           "INTERNAL",
@@ -243,6 +267,11 @@ class HostCgroup implements Cgroup {
       }
       await delay(waitMs);
     }
+  }
+
+  #killAll(): void {
+    if (this.#layout.kill !== undefined && tryWriteFile(join(this.#in(this.#layout.kill), "cgroup.kill"), "1")) return;
+    this.#killOneByOne();
   }
 
   #liftCpuQuota(): void {
@@ -275,10 +304,20 @@ class HostCgroup implements Cgroup {
   }
 }
 
+/** Whether the groups below a directory have `tasks`: the same for all of them. */
+const withTaskFiles = new Map<string, boolean>();
+
+function hasTaskFiles(parent: string): boolean {
+  const known = withTaskFiles.get(parent) ?? existsSync(join(parent, "tasks"));
+  withTaskFiles.set(parent, known);
+  return known;
+}
+
 /** Each parent directory of the layout once. The memory controller's first: `pids()` reads the first. */
-function parentsOf(layout: Layout): string[] {
+function parentsOf(layout: Layout, ends: boolean): string[] {
   const { memory, cpu, pids } = layout.controllers;
-  const parents = [memory?.parent, cpu?.parent, pids?.parent, layout.cpuAccounting, layout.kill, layout.freezer];
+  const toEnd = ends ? [layout.kill, layout.freezer] : [];
+  const parents = [memory?.parent, cpu?.parent, pids?.parent, layout.cpuAccounting, ...toEnd];
   return [...new Set(parents.filter((parent) => parent !== undefined))];
 }
 

@@ -22,9 +22,14 @@ export interface PreparedRecipe<Kind extends Recipe> {
   release(): Promise<void>;
 }
 
+export interface LaunchOptions {
+  /** Its job is there already, or will be as soon as it is: what pays only while a sandbox waits is left out. */
+  readonly hurried?: boolean;
+}
+
 export interface SandboxLauncher<Kind extends Recipe> {
   /** Resolves once the sandbox exists; the driver may still be booting. Rejects with `SANDBOX_FAILURE`. */
-  launch(recipe: Kind): Promise<LaunchedSandbox>;
+  launch(recipe: Kind, options?: LaunchOptions): Promise<LaunchedSandbox>;
   close(): Promise<void>;
 }
 

@@ -8,18 +8,23 @@ import type { TreeWatchLimits } from "./tree-watch.js";
 /**
  * The cgroup of a run, or `undefined` where none can be made.
  *
- * @param processesOfTheWall processes that the code's own limit does not count.
+ * @param wall.processesOfTheWall processes that the code's own limit does not count.
+ * @param wall.ends whether the group has to be able to end what is in it (default).
  */
-export function makeRunCgroup(recipe: LaunchRecipe, processesOfTheWall: number): Cgroup | undefined {
+export function makeRunCgroup(
+  recipe: LaunchRecipe,
+  wall: { readonly processesOfTheWall: number; readonly ends?: boolean },
+): Cgroup | undefined {
   const support = detectCgroups();
   if (support.version === "none") return undefined;
   const { memoryBytes, cpuQuotaMicros, processes } = recipe.limits;
   try {
     return createCgroup({
       name: `sandbox-${recipe.language.name}`,
+      ends: wall.ends ?? true,
       ...(support.memory.usable ? { memoryBytes } : {}),
       ...(support.cpu.usable ? { cpuQuotaMicroseconds: cpuQuotaMicros } : {}),
-      ...(support.pids.usable ? { pids: processes + processesOfTheWall } : {}),
+      ...(support.pids.usable ? { pids: processes + wall.processesOfTheWall } : {}),
     });
   } catch (error) {
     throw new OrchestratorError("SANDBOX_FAILURE", `failed to make a cgroup: ${(error as Error).message}`, {

@@ -2,15 +2,15 @@
 import { type Cgroup, createCgroup, detectCgroups } from "../../../../host/cgroup/index.js";
 import { OrchestratorError } from "../../../../model/error.js";
 import type { LaunchRecipe } from "../../../recipe.js";
-import type { LaunchedSandbox, SandboxLauncher } from "../../../run/launched.js";
+import type { LaunchedSandbox, LaunchOptions, SandboxLauncher } from "../../../run/launched.js";
 import { describeEnforcement } from "../enforcement.js";
 import { makeRunCgroup, watchedLimits } from "../run-limits.js";
 import { runsAsOwnUser, runUsers } from "../run-users.js";
 import { ForkServer } from "./fork-server.js";
 import type { ForkedRun } from "./forked-run.js";
 import { ForkedSandbox } from "./forked-sandbox.js";
+import { prepareKeeperFiles } from "./keeper-files.js";
 import { makeOrder, makePlan, serverKey } from "./make-plan.js";
-import { prepareQuotaLift } from "./quota-lift.js";
 import { type ServerLease, ServerPool, type ServerPoolOptions } from "./server-pool.js";
 
 export interface ForkLauncherOptions extends ServerPoolOptions {
@@ -39,13 +39,13 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
     this.#servers = new ServerPool(options);
   }
 
-  async launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+  async launch(recipe: LaunchRecipe, options: LaunchOptions = {}): Promise<LaunchedSandbox> {
     try {
-      return await this.#forkFrom(await this.#lease(recipe), recipe);
+      return await this.#forkFrom(await this.#lease(recipe), recipe, options);
     } catch (error) {
       if (!(error instanceof ServerLost)) throw error;
       // It died under this fork, of whatever: the next one is new.
-      return await this.#forkFrom(await this.#lease(recipe), recipe);
+      return await this.#forkFrom(await this.#lease(recipe), recipe, options);
     }
   }
 
@@ -125,9 +125,9 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
     });
   }
 
-  async #forkFrom(lease: ServerLease, recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+  async #forkFrom(lease: ServerLease, recipe: LaunchRecipe, options: LaunchOptions): Promise<LaunchedSandbox> {
     try {
-      return await this.#fork(recipe, lease);
+      return await this.#fork(recipe, lease, options);
     } catch (error) {
       lease.release();
       if (lease.server.alive) throw error;
@@ -135,15 +135,17 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
     }
   }
 
-  async #fork(recipe: LaunchRecipe, lease: ServerLease): Promise<LaunchedSandbox> {
+  async #fork(recipe: LaunchRecipe, lease: ServerLease, { hurried = false }: LaunchOptions): Promise<LaunchedSandbox> {
     const users = runsAsOwnUser() ? runUsers() : undefined;
     const uid = users?.take() ?? process.getuid!();
     const gid = users === undefined ? process.getgid!() : uid;
     let cgroup: Cgroup | undefined;
     try {
-      cgroup = makeRunCgroup(recipe, processesOfTheWall);
-      const lift = prepareQuotaLift(cgroup, lease.server.user);
-      const run = await lease.server.fork(makeOrder(recipe, { uid, gid, lift }), (pid) => cgroup?.add(pid));
+      // Where it has to be ended, its init is killed.
+      cgroup = makeRunCgroup(recipe, { processesOfTheWall, ends: false });
+      const files = prepareKeeperFiles(cgroup, lease.server.user);
+      const place = files.entry.length > 0 ? undefined : async (pid: number) => cgroup?.addMeanwhile(pid);
+      const run = await lease.server.fork(makeOrder(recipe, { uid, gid, rehearse: !hurried, ...files }), place);
       const sandbox: ForkedSandbox = new ForkedSandbox({
         server: lease.server,
         run,

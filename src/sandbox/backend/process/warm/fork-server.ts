@@ -1,8 +1,9 @@
 /**
  * The supervisor's half of a fork server; the other half, and how both work, is in `server/boot.py`.
  *
- * A fork takes two steps because a cgroup is entered from out here: the run's init makes its namespaces, and then the
- * run itself is forked and waits until it is in its cgroup. Only then does the run lock itself in and boot its driver.
+ * A fork takes two steps because some things are done from out here: the run's init makes its namespaces, and then the
+ * run itself is forked and waits until it is in its cgroup, which it enters itself or is put into, and its pipes are
+ * open. Only then does the run lock itself in and boot its driver.
  * All of this is done ahead, for a spare.
  */
 import { constants, openSync } from "node:fs";
@@ -84,9 +85,9 @@ export class ForkServer {
   /**
    * Forks a run, locked in and with its driver booting.
    *
-   * @param place puts the run into its own cgroup; called before it does anything.
+   * @param place puts the run into its own cgroup, where it does not enter it itself; called before it does anything.
    */
-  async fork(order: ForkOrder, place: (pid: number) => void): Promise<ForkedRun> {
+  async fork(order: ForkOrder, place: ((pid: number) => Promise<void>) | undefined): Promise<ForkedRun> {
     const run = new ForkedRun(++this.forks);
     const channel = this.#process.listener.expect(run.id);
     this.#runs.set(run.id, run);
@@ -98,7 +99,7 @@ export class ForkServer {
       const initPid = this.#outerPid(this.#process.keeperPid, await run.init.reached);
       const runPid = this.#outerPid(this.#templatePid, await run.forked.reached);
       run.roots = [initPid, runPid];
-      place(runPid);
+      await place?.(runPid);
       run.ends = openEnds(initPid, runPid);
       this.#process.send({ op: "go", id: run.id });
       run.ends = {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { driverFolder, insideUser, type LaunchRecipe, writableFolders } from "../../../recipe.js";
 import { channelDescriptorBeyond, dataLimitBytes, userProcessLimit } from "../run-limits.js";
-import type { QuotaLift } from "./quota-lift.js";
+import type { KeeperFiles } from "./keeper-files.js";
 import type { ForkOrder, ServerPlan } from "./server-plan.js";
 
 /**
@@ -124,7 +124,7 @@ const longestCpuSeconds = 2_000_000;
 
 export function makeOrder(
   recipe: LaunchRecipe,
-  run: { readonly uid: number; readonly gid: number; readonly lift: QuotaLift },
+  run: Pick<ForkOrder, "uid" | "gid" | "rehearse" | keyof KeeperFiles>,
 ): ForkOrder {
   const { diskBytes, inodes, openFiles, fileSizeBytes } = recipe.limits;
   const data = dataLimitBytes(recipe);

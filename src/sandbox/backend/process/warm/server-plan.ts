@@ -1,6 +1,6 @@
 /** What a fork server is told, as it goes over the line: at its start, and for each run. */
 import type { Mount } from "../../../recipe.js";
-import type { QuotaLift } from "./quota-lift.js";
+import type { KeeperFiles } from "./keeper-files.js";
 
 /** A mount, or a small file whose content comes with the plan. */
 export type ServerMount = Mount | { readonly type: "file"; readonly target: string; readonly content: string };
@@ -39,10 +39,12 @@ export interface TemplateSettings {
   readonly refreshers: readonly string[];
 }
 
-export interface ForkOrder {
+export interface ForkOrder extends KeeperFiles {
   /** The run's own user; the server's where there is only one. */
   readonly uid: number;
   readonly gid: number;
+  /** Whether it does a small job for nobody while it waits for its own. */
+  readonly rehearse: boolean;
   readonly hostname: string;
   /** Descriptor of the channel inside. */
   readonly channel: number;
@@ -51,6 +53,4 @@ export interface ForkOrder {
   /** Name on the scratch file system, mode, place in the root. */
   readonly writableFolders: readonly (readonly [name: string, mode: number, target: string])[];
   readonly rlimits: Readonly<Record<string, number>>;
-  /** Written at the deadline, before the run is killed. */
-  readonly lift: QuotaLift;
 }

@@ -1,6 +1,6 @@
 /** Warm starts of the process backend: a pool of spares over a fork server for Python and cold starts for the others. */
 import type { LaunchRecipe } from "../../../recipe.js";
-import type { LaunchedSandbox, SandboxLauncher } from "../../../run/launched.js";
+import type { LaunchedSandbox, LaunchOptions, SandboxLauncher } from "../../../run/launched.js";
 import { openSession } from "../../../run/open-session.js";
 import { WarmPool } from "../../../run/warm-pool.js";
 import type { ResolvedWarmOptions } from "../../../warm-options.js";
@@ -50,10 +50,10 @@ class Router implements SandboxLauncher<LaunchRecipe> {
     this.#cold = cold;
   }
 
-  async launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+  async launch(recipe: LaunchRecipe, options?: LaunchOptions): Promise<LaunchedSandbox> {
     if (!canFork(recipe) || performance.now() < this.#pausedUntil) return this.#cold.launch(recipe);
     try {
-      return await this.#forks.launch(recipe);
+      return await this.#forks.launch(recipe, options);
     } catch (error) {
       this.#pausedUntil = performance.now() + pauseMs;
       this.#warn((error as Error).message);

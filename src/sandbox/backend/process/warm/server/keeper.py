@@ -149,10 +149,24 @@ class Keeper:
         self.runs[order["id"]] = run
         self.watch(run.init, lambda: self.hear_end(run))
         self.control.send({"event": "init", "id": order["id"], "pid": run.init_pid})
+        self.order_fork(run)
+
+    def order_fork(self, run):
         # What the template knows is in the memory of each run: nothing of the host's groups.
-        order = {key: value for key, value in order.items() if key != "lift"}
-        run.forking = True
-        self.template.send({**order, "op": "fork", "init": run.init_pid})
+        order = {key: value for key, value in run.order.items() if key not in ("lift", "entry")}
+        entries = []
+        try:
+            for path in run.order["entry"]:
+                entries.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC, dir_fd=self.groups))
+            run.forking = True
+            self.template.send_with({**order, "op": "fork", "init": run.init_pid, "entries": len(entries)}, entries)
+        except OSError as error:
+            run.forking = False
+            message = f"the cgroup of the run: {type(error).__name__}: {error}"
+            self.control.send({"event": "failed", "id": order["id"], "message": message})
+        finally:
+            for descriptor in entries:
+                os.close(descriptor)
 
     def let_go(self, message):
         self.template.send(message)

@@ -1,6 +1,10 @@
 """Messages between the processes of a fork server: one JSON object on each line."""
 
 import json
+import socket
+
+
+MOST_DESCRIPTORS = 64
 
 
 def encode(message):
@@ -13,12 +17,24 @@ class LineSocket:
     def __init__(self, connection):
         self._connection = connection
         self._pending = b""
+        self._descriptors = []
 
     def fileno(self):
         return self._connection.fileno()
 
     def send(self, message):
         self._connection.sendall(encode(message))
+
+    def send_with(self, message, descriptors):
+        """The other end takes as many for this message, in the order of its messages."""
+        line = encode(message)
+        sent = socket.send_fds(self._connection, [line], descriptors)
+        self._connection.sendall(line[sent:])
+
+    def take(self, count):
+        """Descriptors that came with the message at hand."""
+        taken, self._descriptors = self._descriptors[:count], self._descriptors[count:]
+        return taken
 
     def receive(self):
         """The messages that one read brings, at least one; None once the other end is gone. Blocks."""
@@ -37,6 +53,8 @@ class LineSocket:
 
     def _read(self):
         try:
-            return self._connection.recv(65536)
+            chunk, descriptors, _, _ = socket.recv_fds(self._connection, 65536, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+            self._descriptors += descriptors
+            return chunk
         except ConnectionResetError:
             return b""

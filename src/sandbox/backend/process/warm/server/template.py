@@ -81,6 +81,7 @@ class Template:
     def fork(self, order):
         """Whether this is the child."""
         ends = []
+        entries = self.control.take(order["entries"])
         try:
             ends = self.make_ends(order)
             init = os.pidfd_open(order["init"])
@@ -89,13 +90,15 @@ class Template:
             pid = self.fork_and_return()
         except OSError as error:
             self.control.send({"event": "failed", "id": order["id"], "message": f"the run was not forked: {error}"})
-            for descriptor in ends:
+            for descriptor in (*ends, *entries):
                 os.close(descriptor)
             return False
         if pid == 0:
             pages.claim(self.settings["early"])
-            arrange_descriptors(ends)
+            arrange_descriptors(ends, entries)
             return True
+        for descriptor in entries:
+            os.close(descriptor)
         stdin, stdout, stderr, channel, go, go_out, status_in, status, init = ends
         for descriptor in (stdin, stdout, stderr, channel, go, status, init):
             os.close(descriptor)
@@ -169,10 +172,10 @@ class Template:
         del self.children[child.id]
 
 
-def arrange_descriptors(ends):
+def arrange_descriptors(ends, entries):
     """In the child: the pipes at 0, 1 and 2, the channel at 3, what locking in needs behind it, and nothing else."""
     stdin, stdout, stderr, channel, go, _, _, status, init = ends
-    wanted = (stdin, stdout, stderr, channel, go, status, init)
+    wanted = (stdin, stdout, stderr, channel, go, status, init, *entries)
     # Out of each other's way first: any of them may already have another's number.
     high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 100) for descriptor in wanted]
     for number, descriptor in enumerate(high):
@@ -236,7 +239,8 @@ def main():
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
         os._exit(1)
-    warming.rehearse_job(driver, settings["refreshers"])
+    if order["rehearse"]:
+        warming.rehearse_job(driver, settings["refreshers"])
     warming.serve(driver, order["channel"])
 
 
