@@ -2,7 +2,8 @@
  * Sandboxes that were started ahead and wait for their job. Each is used once; none is ever put back.
  *
  * A shelf holds the spares of one recipe. A launch takes the oldest, and a new one is begun once the taken one is
- * gone or has had a moment for itself, so that the two do not compete for the processor. Shelves that were used longest ago give up
+ * gone or has had a moment for itself, so that the two do not compete for the processor; where launches have to wait, at
+ * once, and without what pays only while a sandbox waits. Shelves that were used longest ago give up
  * their spares first where there are too many in all, and every shelf does after a while without use.
  */
 
@@ -20,14 +21,24 @@ export interface WarmPoolOptions {
 
 /** How long a sandbox that was just handed out has the machine to itself before the next spare is begun, unless it ends before. */
 const headStartMs = { whileSparesAreLeft: 100, whereNoneIs: 15 };
-/** Spares that are being made at one time. */
-const maximumInMaking = 2;
+/** Launches of a recipe in a row that had to wait: from so many on it is wanted faster than it can be made. */
+const waitsOfPressure = 2;
+/** Sandboxes that are being made ahead at one time. Much of the making is waiting, which under pressure need not be done in turn. */
+const maximumInMaking = { usually: 2, underPressure: 4 };
+
+interface Spare {
+  /** `undefined` where it could not be made. */
+  readonly made: Promise<LaunchedSandbox | undefined>;
+  ready: boolean;
+}
 
 interface Shelf<Kind extends Recipe> {
   readonly recipe: Kind;
-  /** Oldest first. Each is made, or being made; `undefined` where it could not be. */
-  readonly spares: Promise<LaunchedSandbox | undefined>[];
+  /** Oldest first. */
+  readonly spares: Spare[];
   wanted: number;
+  /** Launches in a row that found none ready. */
+  waits: number;
   idle: NodeJS.Timeout | undefined;
 }
 
@@ -70,8 +81,11 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
 
   async #launch(recipe: Kind): Promise<LaunchedSandbox> {
     const shelf = this.#use(recipe);
-    const spare = await this.#takeLiving(shelf);
-    const sandbox = spare ?? (await this.#launcher.launch(recipe));
+    shelf.waits = shelf.spares[0]?.ready === true ? 0 : shelf.waits + 1;
+    const taking = this.#takeLiving(shelf);
+    if (isUnderPressure(shelf)) this.#replenish();
+    const spare = await taking;
+    const sandbox = spare ?? (await this.#launcher.launch(recipe, { hurried: true }));
     sandbox.setWaiting?.(false);
     const replenish = this.#replenishLater(shelf);
     return handedOut(sandbox, { warm: spare !== undefined || sandbox.warm, onDisposed: replenish });
@@ -79,7 +93,7 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
 
   async #takeLiving(shelf: Shelf<Kind>): Promise<LaunchedSandbox | undefined> {
     for (let spare = shelf.spares.shift(); spare !== undefined; spare = shelf.spares.shift()) {
-      const sandbox = await spare;
+      const sandbox = await spare.made;
       if (sandbox === undefined) continue;
       if (!this.#dead.has(sandbox)) return sandbox;
       this.#end(sandbox);
@@ -89,7 +103,7 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
 
   /** The shelf of a recipe, now the one used last. */
   #use(recipe: Kind): Shelf<Kind> {
-    const shelf = this.#shelves.get(recipe.key) ?? { recipe, spares: [], wanted: 0, idle: undefined };
+    const shelf = this.#shelves.get(recipe.key) ?? { recipe, spares: [], wanted: 0, waits: 0, idle: undefined };
     this.#shelves.delete(recipe.key);
     if (!this.#closed) this.#shelves.set(recipe.key, shelf);
     shelf.wanted = this.#options.spares;
@@ -117,15 +131,24 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
   #replenish(): void {
     if (this.#closed) return;
     for (const shelf of [...this.#shelves.values()].reverse()) {
-      while (shelf.spares.length < shelf.wanted && this.#inMaking < maximumInMaking && this.#makeRoom(shelf))
-        shelf.spares.push(this.#make(shelf));
+      const atOnce = isUnderPressure(shelf) ? maximumInMaking.underPressure : maximumInMaking.usually;
+      while (shelf.spares.length < shelf.wanted && this.#inMaking < atOnce && this.#makeRoom(shelf))
+        shelf.spares.push(this.#begin(shelf));
     }
+  }
+
+  #begin(shelf: Shelf<Kind>): Spare {
+    const spare: Spare = { made: this.#make(shelf), ready: false };
+    void spare.made.then(() => {
+      spare.ready = true;
+    });
+    return spare;
   }
 
   async #make(shelf: Shelf<Kind>): Promise<LaunchedSandbox | undefined> {
     this.#inMaking++;
     try {
-      const sandbox = await this.#launcher.launch(shelf.recipe);
+      const sandbox = await this.#launcher.launch(shelf.recipe, { hurried: isUnderPressure(shelf) });
       sandbox.setWaiting?.(true);
       // One that dies while it waits is found dead when it is taken.
       void sandbox.exited.then(() => this.#dead.add(sandbox));
@@ -157,7 +180,7 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
     clearTimeout(shelf.idle);
     shelf.wanted = 0;
     for (const spare of shelf.spares.splice(0)) {
-      const ended = spare.then((sandbox) => sandbox?.dispose());
+      const ended = spare.made.then((sandbox) => sandbox?.dispose());
       this.#ending.add(ended);
       void ended.finally(() => this.#ending.delete(ended));
     }
@@ -168,6 +191,10 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
     this.#ending.add(ended);
     void ended.finally(() => this.#ending.delete(ended));
   }
+}
+
+function isUnderPressure({ waits }: { readonly waits: number }): boolean {
+  return waits >= waitsOfPressure;
 }
 
 /** The same sandbox, with what is known of it here. */

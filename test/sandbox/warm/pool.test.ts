@@ -1,18 +1,24 @@
 /** The shelves of spares, over a launcher whose sandboxes are made, die and are disposed of by hand. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { LaunchRecipe } from "#src/sandbox/recipe.js";
-import type { LaunchedSandbox, SandboxExit, SandboxLauncher } from "#src/sandbox/run/launched.js";
+import type { LaunchedSandbox, LaunchOptions, SandboxExit, SandboxLauncher } from "#src/sandbox/run/launched.js";
 import { WarmPool } from "#src/sandbox/run/warm-pool.js";
 
 class ScriptedLauncher implements SandboxLauncher<LaunchRecipe> {
-  readonly launched: { readonly key: string; readonly sandbox: LaunchedSandbox; die(): void; disposed: boolean }[] = [];
+  readonly launched: {
+    readonly key: string;
+    readonly hurried: boolean;
+    readonly sandbox: LaunchedSandbox;
+    die(): void;
+    disposed: boolean;
+  }[] = [];
   /** Launches that wait for `finish`, where `held` is set. */
   readonly waiting: (() => void)[] = [];
   held = false;
   failures = 0;
   closed = false;
 
-  async launch(recipe: LaunchRecipe): Promise<LaunchedSandbox> {
+  async launch(recipe: LaunchRecipe, { hurried = false }: LaunchOptions = {}): Promise<LaunchedSandbox> {
     if (this.held) await new Promise<void>((resolve) => this.waiting.push(resolve));
     if (this.failures > 0) {
       this.failures--;
@@ -24,6 +30,7 @@ class ScriptedLauncher implements SandboxLauncher<LaunchRecipe> {
     });
     const entry = {
       key: recipe.key,
+      hurried,
       die: () => die({ exitCode: 0, signal: null }),
       disposed: false,
     } as never as (typeof this.launched)[number];
@@ -104,6 +111,35 @@ describe("a pool of spares", () => {
     await pool.close();
   });
 
+  test("where launches have to wait, more are made at once and in a hurry, until one finds a spare", async () => {
+    const launcher = new ScriptedLauncher();
+    const pool = new WarmPool(launcher, options);
+    const hurried = () => launcher.launched.map((entry) => entry.hurried);
+    launcher.held = true;
+    const finish = async () => {
+      for (const go of launcher.waiting.splice(0)) go();
+      await settle();
+    };
+    const first = pool.launch(recipe("a"));
+    await settle();
+    expect(launcher.waiting, "nobody knows yet that more will be asked for").toHaveLength(1);
+    const second = pool.launch(recipe("a"));
+    await settle();
+    expect(launcher.waiting, "the second waits too: two are made beside its own").toHaveLength(4);
+    const third = pool.launch(recipe("a"));
+    await settle();
+    expect(launcher.waiting, "it takes one of those, and another is begun").toHaveLength(5);
+    await finish();
+    await Promise.all([first, second, third]);
+    expect(hurried()).toEqual([true, true, true, true, true]);
+    // Two are ready now: whoever finds one hurries nobody.
+    await pool.launch(recipe("a"));
+    await vi.advanceTimersByTimeAsync(200);
+    await finish();
+    expect(hurried()).toEqual([true, true, true, true, true, false]);
+    await pool.close();
+  });
+
   test("a spare that died while it waited is never handed out", async () => {
     const launcher = new ScriptedLauncher();
     const pool = new WarmPool(launcher, options);
@@ -151,7 +187,8 @@ describe("a pool of spares", () => {
     await settle();
     expect(launcher.waiting).toHaveLength(2);
     const launching = pool.launch(recipe("a"));
-    launcher.failures = 2;
+    await settle();
+    launcher.failures = launcher.waiting.length;
     launcher.held = false;
     for (const finish of launcher.waiting.splice(0)) finish();
     expect((await launching).warm).toBe(false);
