@@ -100,6 +100,41 @@ print(json.dumps([first, second, events, len(keeper.runs)]))`;
     expect(play(script)).toEqual([[["gone", null]], [["exited", false]], [["gone", null]], 0]);
   });
 
+  test("hands the template the files of the run's cgroup, and nothing else of the host's groups", () => {
+    const script = `
+import tempfile
+folder = tempfile.mkdtemp()
+for name in ("a", "b"):
+    open(os.path.join(folder, name), "w").close()
+keeper.groups = os.open(folder, os.O_PATH)
+end = LineSocket(template)
+told()
+orders = []
+for files in (["a"], ["a", "b"], []):
+    entering = Run({"id": 3, "lift": [["a", "-1"]], "entry": files})
+    entering.init_pid = 42
+    keeper.order_fork(entering)
+    message = end.receive_one()
+    taken = end.take(message["entries"])
+    for descriptor in taken:
+        os.write(descriptor, b"0")
+        os.close(descriptor)
+    orders.append([sorted(message), len(taken), entering.forking])
+left = len(end.take(9))
+contents = [open(os.path.join(folder, name)).read() for name in ("a", "b")]
+lost = Run({"id": 4, "lift": [], "entry": ["a", "none"]})
+keeper.order_fork(lost)
+failure = json.loads(supervisor.recv(65536))
+print(json.dumps([orders, left, contents, [failure["event"], failure["id"], failure["message"], lost.forking]]))`;
+    const message = "the cgroup of the run: FileNotFoundError: [Errno 2] No such file or directory: 'none'";
+    expect(play(script)).toEqual([
+      [1, 2, 0].map((count) => [["entries", "id", "init", "op"], count, true]),
+      0,
+      ["0", "0"],
+      ["failed", 4, message, false],
+    ]);
+  });
+
   test("does not wait for a template that was told nothing", () => {
     expect(play("print(json.dumps([told(), len(keeper.runs)]))")).toEqual([[["gone", null]], 0]);
   });
