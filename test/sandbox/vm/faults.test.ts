@@ -90,16 +90,13 @@ describe.runIf(isHere)("machines that fail", () => {
 
   test("QEMU that is killed is a failure of the sandbox, and the next run has another machine", async () => {
     await using executor = executorOf(vmUnderTest, { timeLimit: 240, warm: false });
+    let start!: () => void;
     const started = new Promise<void>((resolve) => {
-      void executor
-        .executeCode("print('up', flush=True)\nimport time\ntime.sleep(200)", { onStdout: () => resolve() })
-        .then((result) => ended(result));
+      start = resolve;
     });
-    let ended!: (result: { readonly verdict: string }) => void;
-    const result = new Promise<{ readonly verdict: string }>((resolve) => {
-      ended = resolve;
-    });
-    // One that ends before it prints is told by its verdict below, and not by waiting for ever.
+    const code = "print('up', flush=True)\nimport time\ntime.sleep(200)";
+    const result = executor.executeCode(code, { onStdout: start });
+    // One that ends before it prints is told by its verdict or error, and not by waiting for ever.
     await Promise.race([started, result]);
     for (const pid of qemuBelow(process.pid)) process.kill(pid, "SIGKILL");
     expect((await result).verdict).toBe("sandbox-failure");

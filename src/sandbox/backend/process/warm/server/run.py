@@ -14,7 +14,7 @@ CHANNEL = 3
 GO = 4
 STATUS = 5
 INIT = 6
-# From here on the files by which the run enters its cgroup, as many as the order says.
+# From here on the files by which the run enters its cgroup, where it was not put there.
 ENTRIES = 7
 
 # What a run says on its status pipe: its descriptors are where the supervisor looks for them; the wall stands.
@@ -22,12 +22,12 @@ ARRANGED = b"arranged"
 LOCKED = b"locked"
 
 
-def lock_in(order, settings):
-    """Takes on the wall. Throws where any part of it cannot be had."""
+def lock_in(order, settings, entries=0):
+    """Takes on the wall; `entries`: files by which it enters its cgroup. Throws where any part of it cannot be had."""
     if os.read(GO, 1) == b"":
         os._exit(1)
     os.close(GO)
-    _enter_group(order["entries"])
+    _enter_group(entries)
     # Only now that it is in its cgroup, so that they are counted there.
     pages.claim(settings["late"])
     os.setsid()

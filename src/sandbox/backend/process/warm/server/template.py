@@ -232,7 +232,7 @@ def main():
     order = template.serve()
     # Here only in a fork.
     try:
-        run.lock_in(order, settings)
+        run.lock_in(order, settings, order["entries"])
         run.forget_the_template(settings)
         os.write(run.STATUS, run.LOCKED)
         os.close(run.STATUS)
