@@ -49,6 +49,8 @@ export interface Cgroup {
    * `undefined` where a hierarchy of the group has no such file (v2).
    */
   readonly taskFiles: readonly string[] | undefined;
+  /** Files of that name, of each hierarchy whose groups have one. Only to be asked while the group exists. */
+  filesNamed(name: string): string[];
   /** Puts a running process into the group. Throws if it is gone or not ours to move. Waits as told at `taskFiles`. */
   add(pid: number): void;
   /** The same, while this thread goes on. Rejects where `add` throws. */
@@ -136,7 +138,6 @@ function makeNew(label: string, layout: Layout, ends: boolean): HostCgroup {
 class HostCgroup implements Cgroup {
   readonly name: string;
   readonly procsFiles: readonly string[];
-  readonly taskFiles: readonly string[] | undefined;
   readonly #layout: Layout;
   readonly #ends: boolean;
   readonly #directories: readonly string[];
@@ -147,12 +148,17 @@ class HostCgroup implements Cgroup {
     this.name = name;
     this.#layout = layout;
     this.#ends = ends;
-    const parents = parentsOf(layout, ends);
-    this.#directories = parents.map((parent) => join(parent, name));
+    this.#directories = parentsOf(layout, ends).map((parent) => join(parent, name));
     this.procsFiles = this.#directories.map((directory) => join(directory, "cgroup.procs"));
-    this.taskFiles = parents.every(hasTaskFiles)
-      ? this.#directories.map((directory) => join(directory, "tasks"))
-      : undefined;
+  }
+
+  get taskFiles(): readonly string[] | undefined {
+    const files = this.filesNamed("tasks");
+    return files.length === this.#directories.length ? files : undefined;
+  }
+
+  filesNamed(name: string): string[] {
+    return this.#directories.filter((directory) => has(directory, name)).map((directory) => join(directory, name));
   }
 
   /** Whether it was made: `false` where somebody has the name. Nothing is left behind where it throws. */
@@ -203,9 +209,8 @@ class HostCgroup implements Cgroup {
   }
 
   kill(): void {
-    // A throttled tree needs CPU time to die: under a quota that takes seconds.
-    this.#liftCpuQuota();
     if (this.#ends) this.#killAll();
+    else this.#liftCpuQuota();
   }
 
   pids(): number[] {
@@ -254,10 +259,7 @@ class HostCgroup implements Cgroup {
     for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
       const failure = this.remove();
       if (failure === undefined) return;
-      if (this.pids().length > 0) {
-        this.#liftCpuQuota();
-        this.#killAll();
-      }
+      if (this.pids().length > 0) this.#killAll();
       if (performance.now() > deadline) {
         throw new OrchestratorError(
           "INTERNAL",
@@ -270,6 +272,8 @@ class HostCgroup implements Cgroup {
   }
 
   #killAll(): void {
+    // A throttled tree needs CPU time to die: under a quota that takes seconds.
+    this.#liftCpuQuota();
     if (this.#layout.kill !== undefined && tryWriteFile(join(this.#in(this.#layout.kill), "cgroup.kill"), "1")) return;
     this.#killOneByOne();
   }
@@ -304,12 +308,13 @@ class HostCgroup implements Cgroup {
   }
 }
 
-/** Whether the groups below a directory have `tasks`: the same for all of them. */
-const withTaskFiles = new Map<string, boolean>();
+/** Whether the groups of a hierarchy have a file of that name: the kernel's choice, the same for all below one parent. */
+const present = new Map<string, boolean>();
 
-function hasTaskFiles(parent: string): boolean {
-  const known = withTaskFiles.get(parent) ?? existsSync(join(parent, "tasks"));
-  withTaskFiles.set(parent, known);
+function has(directory: string, name: string): boolean {
+  const key = join(directory, "..", name);
+  const known = present.get(key) ?? existsSync(join(directory, name));
+  present.set(key, known);
   return known;
 }
 

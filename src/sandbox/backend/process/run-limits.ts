@@ -9,11 +9,11 @@ import type { TreeWatchLimits } from "./tree-watch.js";
  * The cgroup of a run, or `undefined` where none can be made.
  *
  * @param wall.processesOfTheWall processes that the code's own limit does not count.
- * @param wall.ends whether the group has to be able to end what is in it (default).
+ * @param wall.ends whether the group has to be able to end what is in it.
  */
 export function makeRunCgroup(
   recipe: LaunchRecipe,
-  wall: { readonly processesOfTheWall: number; readonly ends?: boolean },
+  wall: { readonly processesOfTheWall: number; readonly ends: boolean },
 ): Cgroup | undefined {
   const support = detectCgroups();
   if (support.version === "none") return undefined;
@@ -21,7 +21,7 @@ export function makeRunCgroup(
   try {
     return createCgroup({
       name: `sandbox-${recipe.language.name}`,
-      ends: wall.ends ?? true,
+      ends: wall.ends,
       ...(support.memory.usable ? { memoryBytes } : {}),
       ...(support.cpu.usable ? { cpuQuotaMicroseconds: cpuQuotaMicros } : {}),
       ...(support.pids.usable ? { pids: processes + wall.processesOfTheWall } : {}),

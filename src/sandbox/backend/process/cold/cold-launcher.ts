@@ -33,7 +33,10 @@ export class ColdLauncher implements SandboxLauncher<LaunchRecipe> {
     const user = users?.take();
     let cgroup: Cgroup | undefined;
     try {
-      cgroup = makeRunCgroup(recipe, { processesOfTheWall: processesOfTheWall + 2 * recipe.companions.length });
+      cgroup = makeRunCgroup(recipe, {
+        processesOfTheWall: processesOfTheWall + 2 * recipe.companions.length,
+        ends: true,
+      });
       const sandbox = this.#spawn(recipe, cgroup, user);
       this.#running.add(sandbox);
       sandbox.onDisposed = () => {

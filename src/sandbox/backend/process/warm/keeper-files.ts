@@ -2,8 +2,8 @@
  * What the keeper writes, or has written, in the cgroup of a run. It is nobody on the host, so the few files of this one
  * run are given to its user.
  */
-import { chownSync, existsSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { chownSync } from "node:fs";
+import { relative } from "node:path";
 import type { Cgroup } from "../../../../host/cgroup/index.js";
 
 /** Where the keeper's view of the groups begins; see `server/boot.py`. */
@@ -25,16 +25,6 @@ const liftWrites = [
   ["cgroup.kill", "1"],
 ] as const;
 
-/** Whether the groups below a folder have a file of that name: the kernel's choice, the same for all of them. */
-const present = new Map<string, boolean>();
-
-function has(folder: string, name: string): boolean {
-  const key = join(dirname(folder), name);
-  const known = present.get(key) ?? existsSync(join(folder, name));
-  present.set(key, known);
-  return known;
-}
-
 /** @param keeper user of the keeper, where it is not this process's own. */
 export function prepareKeeperFiles(cgroup: Cgroup | undefined, keeper: number | undefined): KeeperFiles {
   const lift = liftOf(cgroup);
@@ -49,9 +39,8 @@ export function prepareKeeperFiles(cgroup: Cgroup | undefined, keeper: number | 
 }
 
 function liftOf(cgroup: Cgroup | undefined): (readonly [path: string, text: string])[] {
-  const folders = (cgroup?.procsFiles ?? []).filter(isSeenByKeeper).map((file) => dirname(file));
   return liftWrites.flatMap(([name, text]) =>
-    folders.filter((folder) => has(folder, name)).map((folder) => [join(folder, name), text] as const),
+    (cgroup?.filesNamed(name) ?? []).filter(isSeenByKeeper).map((path) => [path, text] as const),
   );
 }
 

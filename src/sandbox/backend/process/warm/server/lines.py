@@ -3,8 +3,7 @@
 import json
 import socket
 
-
-MOST_DESCRIPTORS = 64
+_MOST_DESCRIPTORS = 64
 
 
 def encode(message):
@@ -53,7 +52,7 @@ class LineSocket:
 
     def _read(self):
         try:
-            chunk, descriptors, _, _ = socket.recv_fds(self._connection, 65536, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+            chunk, descriptors, _, _ = socket.recv_fds(self._connection, 65536, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
             self._descriptors += descriptors
             return chunk
         except ConnectionResetError:

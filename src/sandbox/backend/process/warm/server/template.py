@@ -97,10 +97,8 @@ class Template:
             pages.claim(self.settings["early"])
             arrange_descriptors(ends, entries)
             return True
-        for descriptor in entries:
-            os.close(descriptor)
         stdin, stdout, stderr, channel, go, go_out, status_in, status, init = ends
-        for descriptor in (stdin, stdout, stderr, channel, go, status, init):
+        for descriptor in (stdin, stdout, stderr, channel, go, status, init, *entries):
             os.close(descriptor)
         child = Child(order, pid, go_out, status_in)
         self.children[child.id] = child
