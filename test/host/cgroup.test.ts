@@ -7,9 +7,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { createCgroup, detectCgroups, enterCgroup, sweepCgroups } from "#src/host/cgroup/index.js";
 import { readProcessStat } from "#src/host/process-identity.js";
 import { eventually, ownCgroups } from "../runner/outside.js";
+import { present } from "../support/require-component.js";
 
 const support = detectCgroups();
-const held = support.memory.usable && support.cpu.usable && support.pids.usable;
+const held = present("cgroups");
 
 /** Runs a program inside of a group; resolves at its end. */
 async function runIn(group: ReturnType<typeof createCgroup>, argv: readonly string[]) {

@@ -4,10 +4,11 @@ import { command } from "#src/model/describe.js";
 import type { CommandOptions, CommandOutput } from "#src/model/work.js";
 import type { AttemptRequest } from "#src/port/runner.js";
 import { CommandRunner } from "#src/runner/command/command-runner.js";
+import { present } from "../support/require-component.js";
 import { attempt, failureOf, holdUp, outputOf } from "./attempt.js";
 import { eventually, ownCgroups, processesWith } from "./outside.js";
 
-const memoryHeld = detectCgroups().memory.usable;
+const memoryHeld = present("cgroups");
 const runner = new CommandRunner();
 
 const run = (argv: readonly string[], options: CommandOptions = {}, more: Partial<AttemptRequest> = {}) =>

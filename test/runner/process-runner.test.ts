@@ -1,14 +1,14 @@
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { detectCgroups } from "#src/host/cgroup/index.js";
 import { readProcessStat } from "#src/host/process-identity.js";
 import { subprocess } from "#src/model/describe.js";
 import { ProcessRunner, type ProcessRunnerOptions } from "#src/runner/process/process-runner.js";
+import { present } from "../support/require-component.js";
 import { attempt, begun, failureOf, holdUp, outputOf } from "./attempt.js";
 import { eventually, ownCgroups, processesWith } from "./outside.js";
 
 const tasks = new URL("./fixtures/tasks.mjs", import.meta.url);
 const task = (name: string) => subprocess(tasks, name);
-const memoryHeld = detectCgroups().memory.usable;
+const memoryHeld = present("cgroups");
 
 const runners: ProcessRunner[] = [];
 function makeRunner(options: ProcessRunnerOptions = {}): ProcessRunner {

@@ -9,6 +9,7 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { detectCgroups } from "#src/host/cgroup/index.js";
 
 export interface Component {
   readonly check: () => boolean;
@@ -25,6 +26,7 @@ export const components = {
   root: { check: () => process.getuid?.() === 0, remedy: "run as root" },
   bubblewrap: { check: () => onPath("bwrap"), remedy: setup },
   "util-linux": { check: () => onPath("setpriv") && onPath("prlimit"), remedy: setup },
+  cgroups: { check: cgroupsHold, remedy: "run as root, or where groups are delegated to the user" },
   python: { check: () => existsSync("/usr/bin/python3"), remedy: setup },
   pandas: { check: () => existsSync("/usr/lib/python3/dist-packages/pandas"), remedy: setup },
   numpy: { check: () => existsSync("/usr/lib/python3/dist-packages/numpy"), remedy: setup },
@@ -70,6 +72,11 @@ export function isPresent(name: string, component: Component): boolean {
   if (!told.has(name)) console.warn(`\n  SKIPPED: ${message}\n`);
   told.add(name);
   return false;
+}
+
+function cgroupsHold(): boolean {
+  const { memory, cpu, pids } = detectCgroups();
+  return memory.usable && cpu.usable && pids.usable;
 }
 
 function onPath(program: string): boolean {

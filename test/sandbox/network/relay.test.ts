@@ -3,10 +3,13 @@ import { spawn, spawnSync } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NetworkAttachment } from "#src/sandbox/network/attachment.js";
+import { isPresent } from "../../support/require-component.js";
 import { type Internet, startInternet } from "./fixture.js";
 
-const canUnshare = spawnSync("bwrap", ["--ro-bind", "/", "/", "--unshare-all", "true"]).status === 0;
-if (!canUnshare) console.warn("skipped: no data (bubblewrap cannot make a network namespace here)");
+const canUnshare = isPresent("bubblewrap with network namespaces", {
+  check: () => spawnSync("bwrap", ["--ro-bind", "/", "/", "--unshare-all", "true"]).status === 0,
+  remedy: "run scripts/setup.sh --test, where namespaces are allowed",
+});
 
 let internet: Internet;
 beforeEach(async () => {
@@ -39,7 +42,7 @@ async function inside(attachment: NetworkAttachment, script: string): Promise<st
 const python = (body: string) => `python3 - <<'END'\nimport os, socket, ssl, threading, urllib.request\n${body}\nEND`;
 const node = (body: string) => `${process.execPath} --input-type=module - <<'END'\n${body}\nEND`;
 
-describe.skipIf(!canUnshare)("in an empty network namespace", () => {
+describe.runIf(canUnshare)("in an empty network namespace", () => {
   let attachment: NetworkAttachment;
   let where: string;
   let secure: string;

@@ -63,7 +63,7 @@ def main():
 
 
 def open_groups():
-    """The host's cgroups, for the keeper alone, who lifts the quota of a run that it ends; None where there are none."""
+    """The host's cgroups, for the keeper alone, who opens the way into a run's own, and lifts its quota to end it; None where there are none."""
     try:
         return os.open("/sys/fs/cgroup", os.O_PATH | os.O_CLOEXEC)
     except OSError:
