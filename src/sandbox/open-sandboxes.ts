@@ -13,6 +13,8 @@ import type { SandboxSession, SessionOptions } from "./session.js";
 export class OpenSandboxes {
   readonly #chooser: BackendChooser;
   readonly #defaults: SandboxConfig;
+  /** Of runs that ask for nothing else. */
+  readonly #resolvedDefaults: ResolvedSandboxConfig;
   readonly #queue: RunQueue;
   readonly #maxSessions: number;
   readonly #sessions = new Map<string, SandboxSession>();
@@ -23,6 +25,7 @@ export class OpenSandboxes {
   constructor({ warm, defaults, maxConcurrent, maxQueued, maxSessions }: ManagerSettings) {
     this.#chooser = new BackendChooser({ warm });
     this.#defaults = defaults;
+    this.#resolvedDefaults = resolveSandboxConfig(defaults);
     this.#queue = new RunQueue(maxConcurrent, maxQueued);
     this.#maxSessions = maxSessions;
   }
@@ -92,6 +95,7 @@ export class OpenSandboxes {
   }
 
   #resolve(config: SandboxConfig): ResolvedSandboxConfig {
+    if (Object.keys(config).length === 0) return this.#resolvedDefaults;
     return resolveSandboxConfig({ ...this.#defaults, ...config });
   }
 

@@ -39,17 +39,16 @@ const v1: ControllerDialect = {
     const memory = join(directory, "memory.limit_in_bytes");
     const memoryAndSwap = join(directory, "memory.memsw.limit_in_bytes");
     // The kernel keeps memory <= memory and swap at every moment, so the order depends on the direction.
-    const growing = bytes >= (readNumber(memoryAndSwap) ?? 0);
-    if (growing) writeIfPresent(memoryAndSwap, String(bytes));
+    const both = readNumber(memoryAndSwap);
+    const growing = bytes >= (both ?? 0);
+    if (both !== undefined && growing) writeFileSync(memoryAndSwap, String(bytes));
     writeFileSync(memory, String(bytes));
-    if (!growing) writeIfPresent(memoryAndSwap, String(bytes));
+    if (both !== undefined && !growing) writeFileSync(memoryAndSwap, String(bytes));
   },
   memoryLimit: (directory) => readNumber(join(directory, "memory.limit_in_bytes")),
-  setCpuQuota(directory, microseconds) {
-    if (microseconds !== "unlimited")
-      writeFileSync(join(directory, "cpu.cfs_period_us"), String(cpuPeriodMicroseconds));
-    writeFileSync(join(directory, "cpu.cfs_quota_us"), microseconds === "unlimited" ? "-1" : String(microseconds));
-  },
+  // Of a period of 100 ms, which every group has and nobody changes here.
+  setCpuQuota: (directory, microseconds) =>
+    writeFileSync(join(directory, "cpu.cfs_quota_us"), microseconds === "unlimited" ? "-1" : String(microseconds)),
   cpuQuota: (directory) => readNumber(join(directory, "cpu.cfs_quota_us")),
   setPids: (directory, count) => writeFileSync(join(directory, "pids.max"), String(count)),
   pidsLimit: (directory) => readNumber(join(directory, "pids.max")),

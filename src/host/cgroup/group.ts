@@ -15,7 +15,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { OrchestratorError } from "../../model/error.js";
 import { pidNamespace, readProcessStat } from "../process-identity.js";
-import { type CgroupLimits, type ControllerName, controllerNames, dialects, readCpuSeconds } from "./controller.js";
+import {
+  type CgroupLimits,
+  type ControllerName,
+  controllerNames,
+  dialects,
+  readCpuSeconds,
+  readText,
+} from "./controller.js";
 import { chooseLayout, type Layout } from "./layout.js";
 
 export interface CgroupOptions extends CgroupLimits {
@@ -57,8 +64,10 @@ export interface Cgroup {
   addMeanwhile(pid: number): Promise<void>;
   /** Kills every process in the group (where it `ends` nothing: lifts its CPU quota) and returns when the kernel has been told; they are gone after `destroy` or an empty `pids()`. */
   kill(): void;
-  /** Processes in the group at this moment. */
+  /** Processes in the group at this moment, those in groups that were made below it included. */
   pids(): number[];
+  /** The same without those below. */
+  ownPids(): number[];
   /** How many processes and threads the kernel counts in the group, until the last of each is reaped; `undefined` where it does not count. */
   processes(): number | undefined;
   usage(): CgroupUsage;
@@ -218,6 +227,11 @@ class HostCgroup implements Cgroup {
     return file === undefined ? [] : pidsBelow(join(file, ".."));
   }
 
+  ownPids(): number[] {
+    const file = this.procsFiles[0];
+    return file === undefined ? [] : readPids(file);
+  }
+
   processes(): number | undefined {
     const { pids } = this.#layout.controllers;
     return pids === undefined ? undefined : dialects[pids.version].pids(this.#in(pids.parent));
@@ -340,10 +354,14 @@ export function killMembers(directory: string, name: string): number {
   return pids.length;
 }
 
+function readPids(file: string): number[] {
+  const lines = (readText(file) ?? "").split("\n");
+  return lines.filter((line) => line !== "").map(Number);
+}
+
 function pidsBelow(directory: string): number[] {
   try {
-    const own = readFileSync(join(directory, "cgroup.procs"), "latin1").split("\n");
-    const pids = own.filter((line) => line !== "").map(Number);
+    const pids = readPids(join(directory, "cgroup.procs"));
     for (const child of childDirectories(directory)) pids.push(...pidsBelow(child));
     return [...new Set(pids)];
   } catch {

@@ -186,8 +186,10 @@ class Runner:
 
 
 def make_sender(write_all, token):
-    def send(kind, payload):
-        write_all(b"%s %s %d\n" % (token.encode("ascii"), kind, len(payload)) + payload)
+    def send(*frames):
+        """Each a kind and its payload. In one write: each wakes the supervisor."""
+        signed = [b"%s %s %d\n" % (token.encode("ascii"), kind, len(payload)) + payload for kind, payload in frames]
+        write_all(b"".join(signed))
 
     return send
 
@@ -204,20 +206,22 @@ def make_finisher(send, encode, limit, pid):
             value = last
         if value is None:
             return
+        frames = []
         try:
             text = repr(value)
             if len(text) > TEXT_LIMIT:
                 text = text[:TEXT_LIMIT] + "..."
-            send(b"text", text.encode("utf-8", "backslashreplace"))
+            frames.append((b"text", text.encode("utf-8", "backslashreplace")))
         except Exception:
             pass
         try:
-            send(b"value", encode(value, limit).encode("utf-8", "backslashreplace"))
+            frames.append((b"value", encode(value, limit).encode("utf-8", "backslashreplace")))
         except NoData as reason:
-            send(b"omitted", str(reason).encode("utf-8", "backslashreplace"))
+            frames.append((b"omitted", str(reason).encode("utf-8", "backslashreplace")))
         except Exception as error:
             reason = "it could not be turned into data: %s" % type(error).__name__
-            send(b"omitted", reason.encode("utf-8", "backslashreplace"))
+            frames.append((b"omitted", reason.encode("utf-8", "backslashreplace")))
+        send(*frames)
 
     return finish
 
@@ -254,7 +258,7 @@ def make_reporter(send, pid):
         except BaseException:
             pass
         if getpid() == pid:
-            send(b"error", error_json(kind, message[:65536], text[-65536:], line))
+            send((b"error", error_json(kind, message[:65536], text[-65536:], line)))
 
     return report
 
@@ -312,7 +316,7 @@ def serve(descriptor):
             break
         for write_end in ends:
             write_end(job.token.encode("ascii") + b" end\n")
-        make_sender(channel.write_all, job.token)(b"done", b"%d" % code)
+        make_sender(channel.write_all, job.token)((b"done", b"%d" % code))
         job = channel.read_job()
         outcome = runner.run(job)
     if isinstance(outcome, SystemExit):

@@ -21,8 +21,9 @@ export interface WarmPoolOptions {
 
 /** How long a sandbox that was just handed out has the machine to itself before the next spare is begun, unless it ends before. */
 const headStartMs = { whileSparesAreLeft: 100, whereNoneIs: 15 };
-/** Launches of a recipe in a row that had to wait: from so many on it is wanted faster than it can be made. */
+/** Launches of a recipe in a row that had to wait: from so many on it is wanted faster than it can be made, for a while. */
 const waitsOfPressure = 2;
+const pressureMs = 250;
 /** Sandboxes that are being made ahead at one time. Much of the making is waiting, which under pressure need not be done in turn. */
 const maximumInMaking = { usually: 2, underPressure: 4 };
 
@@ -39,6 +40,8 @@ interface Shelf<Kind extends Recipe> {
   wanted: number;
   /** Launches in a row that found none ready. */
   waits: number;
+  /** By `performance.now()`. */
+  pressedUntil: number;
   idle: NodeJS.Timeout | undefined;
 }
 
@@ -82,6 +85,7 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
   async #launch(recipe: Kind): Promise<LaunchedSandbox> {
     const shelf = this.#use(recipe);
     shelf.waits = shelf.spares[0]?.ready === true ? 0 : shelf.waits + 1;
+    if (shelf.waits >= waitsOfPressure) shelf.pressedUntil = performance.now() + pressureMs;
     const taking = this.#takeLiving(shelf);
     if (isUnderPressure(shelf)) this.#replenish();
     const spare = await taking;
@@ -103,7 +107,14 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
 
   /** The shelf of a recipe, now the one used last. */
   #use(recipe: Kind): Shelf<Kind> {
-    const shelf = this.#shelves.get(recipe.key) ?? { recipe, spares: [], wanted: 0, waits: 0, idle: undefined };
+    const shelf = this.#shelves.get(recipe.key) ?? {
+      recipe,
+      spares: [],
+      wanted: 0,
+      waits: 0,
+      pressedUntil: 0,
+      idle: undefined,
+    };
     this.#shelves.delete(recipe.key);
     if (!this.#closed) this.#shelves.set(recipe.key, shelf);
     shelf.wanted = this.#options.spares;
@@ -193,8 +204,8 @@ export class WarmPool<Kind extends Recipe> implements SandboxLauncher<Kind> {
   }
 }
 
-function isUnderPressure({ waits }: { readonly waits: number }): boolean {
-  return waits >= waitsOfPressure;
+function isUnderPressure({ pressedUntil }: { readonly pressedUntil: number }): boolean {
+  return performance.now() < pressedUntil;
 }
 
 /** The same sandbox, with what is known of it here. */

@@ -11,7 +11,7 @@ import type { Interpreter, Language } from "../../language.js";
 import { languageNamed } from "../../language.js";
 import { attachNetwork, type NetworkAttachment } from "../../network/attachment.js";
 import type { EgressLimits } from "../../network/proxy.js";
-import { PackageViews, sourcesWith } from "../../packages/index.js";
+import { type PackageView, PackageViews, sourcesWith } from "../../packages/index.js";
 import { packagePart } from "../../packages/part.js";
 import type { LaunchRecipe, RecipePart } from "../../recipe.js";
 import type { CodeRequest } from "../../request.js";
@@ -42,11 +42,23 @@ export interface ProcessBackendOptions {
   readonly warm?: (cold: SandboxLauncher<LaunchRecipe>) => WarmSupport;
 }
 
+interface KnownRecipe {
+  readonly language: Language;
+  readonly view: PackageView | undefined;
+  readonly recipe: LaunchRecipe;
+  readonly madeAtMs: number;
+}
+
+/** How long a recipe is given again without looking at the folders that it hides, in milliseconds. */
+const recipeTrustedForMs = 1000;
+
 export class ProcessBackend implements SandboxBackend {
   readonly name = "process";
   readonly #cold = new ColdLauncher();
   readonly #warm: WarmSupport | undefined;
   readonly #views = new Map<string, PackageViews>();
+  /** The last recipe of each configuration: runs that ask for the same have the very same object. */
+  readonly #recipes = new WeakMap<ResolvedSandboxConfig, KnownRecipe>();
 
   constructor(options: ProcessBackendOptions = {}) {
     this.#warm = options.warm?.(this.#cold);
@@ -100,11 +112,13 @@ export class ProcessBackend implements SandboxBackend {
       await Promise.all(parts.map((part) => part.close?.()));
     };
     return orRelease({ release }, async () => {
+      let view: PackageView | undefined;
       if (language.name === "python" || language.name === "javascript") {
-        const view = await this.#viewsOf(language, interpreter, config.packageFolders).view(
-          language.name,
-          config.allowedPackages,
-        );
+        const views = this.#viewsOf(language, interpreter, config.packageFolders);
+        view = await views.view(language.name, config.allowedPackages);
+        const known = this.#recipes.get(config);
+        if (known !== undefined && isStillTrue(known, language, view))
+          return { recipe: known.recipe, denials: () => undefined, release };
         parts.push(packagePart(view));
       }
       let network: NetworkAttachment | undefined;
@@ -112,12 +126,10 @@ export class ProcessBackend implements SandboxBackend {
         network = await attachNetwork(config.allowedDomains, { directory: supervisorFolder().path, limits: egress });
         parts.push(network);
       }
-      const hidden = await hiddenPackageFolders();
-      return {
-        recipe: makeRecipe(config, language, interpreter, parts, hidden),
-        denials: () => network?.denials,
-        release,
-      };
+      const recipe = makeRecipe(config, language, interpreter, parts, await hiddenPackageFolders());
+      // A way to the network is made for one run.
+      if (network === undefined) this.#recipes.set(config, { language, view, recipe, madeAtMs: performance.now() });
+      return { recipe, denials: () => network?.denials, release };
     });
   }
 
@@ -136,4 +148,8 @@ export class ProcessBackend implements SandboxBackend {
     }
     return views;
   }
+}
+
+function isStillTrue(known: KnownRecipe, language: Language, view: PackageView): boolean {
+  return known.language === language && known.view === view && performance.now() - known.madeAtMs < recipeTrustedForMs;
 }

@@ -31,8 +31,6 @@ export interface GuestPlan {
     readonly writable: readonly string[];
     readonly environment: Readonly<Record<string, string>>;
     readonly seccomp: string;
-    /** No pages are claimed ahead: a guest forks once, before its snapshot. */
-    readonly late: readonly never[];
   };
   readonly order: {
     readonly uid: number;
@@ -70,7 +68,6 @@ export function makeGuestPlan(recipe: LaunchRecipe): GuestPlan {
       writable: Object.values(writableFolders),
       environment: recipe.environment,
       seccomp: Buffer.from(recipe.seccomp).toString("hex"),
-      late: [],
     },
     order: {
       uid: guestUser,

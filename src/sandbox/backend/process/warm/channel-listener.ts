@@ -1,9 +1,9 @@
 /**
  * Where the channels of forked runs come in. Node cannot be handed a descriptor, so the template connects to a socket,
- * says which run it connects for, and leaves the connection to the run. The socket's name exists only until the fork
- * server has opened it; after that nobody else can reach it.
+ * says which run it connects for and which process is its init, and leaves the connection to the run. The socket's name
+ * exists only until the fork server has opened it; after that nobody else can reach it.
  */
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,11 +12,17 @@ import { OrchestratorError } from "../../../../model/error.js";
 
 const longestHello = 128;
 
+export interface RunChannel {
+  readonly socket: Socket;
+  /** Pid of the run's init in the server's own namespace. */
+  readonly init: number;
+}
+
 export class ChannelListener {
   readonly path: string;
   readonly #folder: string;
   readonly #server: Server;
-  readonly #waiting = new Map<string, (socket: Socket) => void>();
+  readonly #waiting = new Map<string, (channel: RunChannel) => void>();
   readonly #greeting = new Set<Socket>();
 
   private constructor(folder: string, path: string, server: Server) {
@@ -52,11 +58,11 @@ export class ChannelListener {
   }
 
   /** What a run must say to be taken for `id`, and its connection once it has. */
-  expect(id: number): { readonly secret: string; readonly socket: Promise<Socket>; cancel(): void } {
-    const secret = randomBytes(16).toString("hex");
-    const hello = `${id} ${secret}\n`;
-    const socket = new Promise<Socket>((resolve) => this.#waiting.set(hello, resolve));
-    return { secret, socket, cancel: () => this.#waiting.delete(hello) };
+  expect(id: number): { readonly secret: string; readonly opened: Promise<RunChannel>; cancel(): void } {
+    const secret = randomUUID();
+    const hello = `${id} ${secret}`;
+    const opened = new Promise<RunChannel>((resolve) => this.#waiting.set(hello, resolve));
+    return { secret, opened, cancel: () => this.#waiting.delete(hello) };
   }
 
   close(): void {
@@ -74,7 +80,8 @@ export class ChannelListener {
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return;
       const end = chunk.indexOf(10);
-      const hello = chunk.toString("latin1", 0, Math.min(end + 1, longestHello));
+      const words = chunk.toString("latin1", 0, Math.min(Math.max(end, 0), longestHello));
+      const [, hello = "", init] = /^(\d+ \S+) (\d+)$/.exec(words) ?? [];
       const take = this.#waiting.get(hello);
       socket.off("readable", read);
       this.#greeting.delete(socket);
@@ -84,7 +91,7 @@ export class ChannelListener {
       }
       this.#waiting.delete(hello);
       if (chunk.length > end + 1) socket.unshift(chunk.subarray(end + 1));
-      take(socket);
+      take({ socket, init: Number(init) });
     };
     socket.on("readable", read);
     socket.once("close", () => this.#greeting.delete(socket));

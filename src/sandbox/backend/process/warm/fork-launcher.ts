@@ -20,6 +20,8 @@ export interface ForkLauncherOptions extends ServerPoolOptions {
 
 /** The run's init stays in the group of the server. */
 const processesOfTheWall = 0;
+/** Where there are no cgroups the run waits all the same, for its pid to be known. */
+const noFiles = { lift: [], entry: null } as const;
 /** boot, keeper, template, an init for each run, and runs that have not entered their own groups yet. */
 const serverProcesses = 8192;
 
@@ -143,9 +145,12 @@ export class ForkLauncher implements SandboxLauncher<LaunchRecipe> {
     try {
       // Where it has to be ended, its init is killed.
       cgroup = makeRunCgroup(recipe, { processesOfTheWall, ends: false });
-      const files = prepareKeeperFiles(cgroup, lease.server.user);
-      const place = files.entry.length > 0 ? undefined : async (pid: number) => cgroup?.addMeanwhile(pid);
-      const run = await lease.server.fork(makeOrder(recipe, { uid, gid, rehearse: !hurried, ...files }), place);
+      const files = cgroup === undefined ? noFiles : prepareKeeperFiles(cgroup, lease.server.user);
+      const entering =
+        files.entry === null
+          ? { place: async (pid: number) => cgroup?.addMeanwhile(pid) }
+          : { members: () => cgroup!.ownPids() };
+      const run = await lease.server.fork(makeOrder(recipe, { uid, gid, rehearse: !hurried, ...files }), entering);
       const sandbox: ForkedSandbox = new ForkedSandbox({
         server: lease.server,
         run,

@@ -1,12 +1,12 @@
 /**
  * The supervisor's half of a fork server; the other half, and how both work, is in `server/boot.py`.
  *
- * A fork takes two steps because some things are done from out here: the run's init makes its namespaces, and then the
- * run itself is forked and waits until it is in its cgroup, which it enters itself or is put into, and its pipes are
- * open. Only then does the run lock itself in and boot its driver.
+ * A run is forked, enters its cgroup, locks itself in and boots its driver without a word from here, and then its pipes
+ * are opened. Where it can't enter its cgroup itself it waits, once it is forked, until it was put there.
  * All of this is done ahead, for a spare.
  */
 import { constants, openSync } from "node:fs";
+import type { Socket } from "node:net";
 import { OrchestratorError } from "../../../../model/error.js";
 import { ForkedRun, openPipe, type RunEvent } from "./forked-run.js";
 import { outerPidOfChild } from "./namespace-pids.js";
@@ -22,6 +22,13 @@ const templateInnerPid = 2;
 const forkDeadlineMs = 30_000;
 /** Where a run's init holds its folders; see `server/init.py`. */
 const scratchDescriptor = 3;
+
+interface SelfEntered {
+  /** Pids of the processes in the cgroup. */
+  members(): readonly number[];
+}
+
+export type RunGroup = { place(pid: number): Promise<void> } | SelfEntered;
 
 export class ForkServer {
   /** Modules that its template could not import ahead; runs import them themselves, or fail to, as they would cold. */
@@ -83,11 +90,12 @@ export class ForkServer {
   }
 
   /**
-   * Forks a run, locked in and with its driver booting.
+   * Forks a run, locked in and with its driver waiting for a job.
    *
-   * @param place puts the run into its own cgroup, where it does not enter it itself; called before it does anything.
+   * @param group how the run comes into its own cgroup: what puts it there before it does anything, or, where it enters it
+   *   itself, what then tells who is in it.
    */
-  async fork(order: ForkOrder, place: ((pid: number) => Promise<void>) | undefined): Promise<ForkedRun> {
+  async fork(order: ForkOrder, group: RunGroup): Promise<ForkedRun> {
     const run = new ForkedRun(++this.forks);
     const channel = this.#process.listener.expect(run.id);
     this.#runs.set(run.id, run);
@@ -96,17 +104,20 @@ export class ForkServer {
     try {
       if (!this.alive) run.fail("its fork server has ended");
       this.#process.send({ op: "prepare", id: run.id, secret: channel.secret, ...order });
-      const initPid = this.#outerPid(this.#process.keeperPid, await run.init.reached);
-      const runPid = this.#outerPid(this.#templatePid, await run.forked.reached);
-      run.roots = [initPid, runPid];
-      await place?.(runPid);
-      run.ends = openEnds(initPid, runPid);
-      this.#process.send({ op: "go", id: run.id });
-      run.ends = {
-        ...run.ends,
-        channel: await Promise.race([channel.socket, run.ready.reached.then(() => channel.socket)]),
-      };
+      void channel.opened.then(({ socket }) => onFirstWord(socket, () => run.begin()));
+      let runPid: number | undefined;
+      if ("place" in group) {
+        runPid = this.#outerPid(this.#templatePid, await run.forked.reached);
+        await group.place(runPid);
+        this.#process.send({ op: "go", id: run.id });
+      }
       await run.ready.reached;
+      const { socket, init } = await channel.opened;
+      run.ends = { channel: socket };
+      const initPid = this.#outerPid(this.#process.keeperPid, init);
+      runPid ??= sole((group as SelfEntered).members());
+      run.roots = [initPid, runPid];
+      run.ends = { ...openEnds(initPid, runPid), channel: socket };
       return run;
     } catch (error) {
       channel.cancel();
@@ -158,6 +169,23 @@ export class ForkServer {
     if (pid === undefined) throw new OrchestratorError("SANDBOX_FAILURE", "a process of a warm sandbox died early");
     return pid;
   }
+}
+
+/** Not where it ends without a word: how the run ended is told by others. */
+function onFirstWord(socket: Socket, call: () => void): void {
+  const look = () => {
+    if (socket.readableLength === 0 && !socket.readableEnded && !socket.destroyed) return;
+    socket.off("readable", look);
+    if (socket.readableLength > 0) call();
+  };
+  socket.on("readable", look);
+  look();
+}
+
+/** Nothing but the run itself is in its cgroup before its job has come. */
+function sole(pids: readonly number[]): number {
+  if (pids.length !== 1) throw new OrchestratorError("SANDBOX_FAILURE", "a process of a warm sandbox died early");
+  return pids[0]!;
 }
 
 function openEnds(initPid: number, runPid: number) {

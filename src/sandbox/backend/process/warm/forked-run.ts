@@ -5,11 +5,9 @@ import { assertNever, OrchestratorError } from "../../../../model/error.js";
 import { signalName } from "../../../run/exit-code.js";
 import type { SandboxExit } from "../../../run/launched.js";
 
-/** What the server tells of one run. Pids are of the server's own namespace. */
+/** What the server tells of one run. The pid is of the server's own namespace. */
 export type RunEvent =
-  | { readonly event: "init"; readonly id: number; readonly pid: number }
   | { readonly event: "forked"; readonly id: number; readonly pid: number }
-  | { readonly event: "ready"; readonly id: number }
   | { readonly event: "failed"; readonly id: number; readonly message: string }
   | {
       readonly event: "exited";
@@ -47,14 +45,16 @@ export interface RunEnds {
 
 export class ForkedRun {
   readonly id: number;
-  readonly init = new Moment<number>();
+  /** It waits to be put into its cgroup. */
   readonly forked = new Moment<number>();
+  /** It is locked in and its driver waits for a job. */
   readonly ready = new Moment<void>();
   /** Never rejects. */
   readonly exited = new Moment<SandboxExit>();
   /** Nothing of it is alive. Never rejects. */
   readonly gone = new Moment<void>();
   ends: Partial<RunEnds> = {};
+  #hasBegun = false;
   /** Pids out here of the processes that everything in it descends from: the init, which orphans fall to, and the run. */
   roots: readonly number[] = [];
 
@@ -64,14 +64,8 @@ export class ForkedRun {
 
   hear(message: RunEvent): void {
     switch (message.event) {
-      case "init":
-        this.init.reach(message.pid);
-        break;
       case "forked":
         this.forked.reach(message.pid);
-        break;
-      case "ready":
-        this.ready.reach();
         break;
       case "failed":
         this.fail(message.message);
@@ -89,6 +83,11 @@ export class ForkedRun {
     }
   }
 
+  begin(): void {
+    this.#hasBegun = true;
+    this.ready.reach();
+  }
+
   /** The sandbox failed. No matter what has been reached by now; what has been stays as it was. */
   fail(message: string): void {
     this.#missTheRest(message);
@@ -103,8 +102,9 @@ export class ForkedRun {
   }
 
   #missTheRest(message: string): void {
+    if (this.#hasBegun) return;
     const error = new OrchestratorError("SANDBOX_FAILURE", `a warm sandbox could not be made: ${message}`);
-    for (const moment of [this.init, this.forked, this.ready]) moment.miss(error);
+    for (const moment of [this.forked, this.ready]) moment.miss(error);
   }
 }
 

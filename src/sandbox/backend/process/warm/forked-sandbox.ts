@@ -115,10 +115,10 @@ export class ForkedSandbox implements LaunchedSandbox {
     this.#lastUsage = this.usage();
   }
 
+  /** The init of a run that has ended by itself is ended by the keeper, in a moment. */
   async #dispose(): Promise<void> {
     await this.kill();
     this.#parts.run.closeEnds();
-    this.#parts.server.kill(this.#parts.run);
     this.#parts.release();
   }
 }

@@ -15,8 +15,8 @@ export interface KeeperFiles {
    * quota is lifted first. Files in order of writing, relative to the root of the groups, with what to write.
    */
   readonly lift: readonly (readonly [path: string, text: string])[];
-  /** By which a run enters its group itself; none where it has to be put there. */
-  readonly entry: readonly string[];
+  /** By which a run enters its group itself; `null`: it has to be put there, and waits for that. */
+  readonly entry: readonly string[] | null;
 }
 
 const liftWrites = [
@@ -26,21 +26,28 @@ const liftWrites = [
 ] as const;
 
 /** @param keeper user of the keeper, where it is not this process's own. */
-export function prepareKeeperFiles(cgroup: Cgroup | undefined, keeper: number | undefined): KeeperFiles {
+export function prepareKeeperFiles(cgroup: Cgroup, keeper: number | undefined): KeeperFiles {
   const lift = liftOf(cgroup);
-  const tasks = cgroup?.taskFiles ?? [];
-  const entry = tasks.every(isSeenByKeeper) ? tasks : [];
+  const entry = entryOf(cgroup);
   if (keeper !== undefined)
-    for (const path of [...lift.map(([path]) => path), ...entry]) chownSync(path, keeper, keeper);
+    for (const path of [...lift.map(([path]) => path), ...(entry ?? [])]) chownSync(path, keeper, keeper);
   return {
     lift: lift.map(([path, text]) => [relative(cgroupRoot, path), text]),
-    entry: entry.map((path) => relative(cgroupRoot, path)),
+    entry: entry?.map((path) => relative(cgroupRoot, path)) ?? null,
   };
 }
 
-function liftOf(cgroup: Cgroup | undefined): (readonly [path: string, text: string])[] {
+function entryOf(cgroup: Cgroup): readonly string[] | null {
+  const files = cgroup.taskFiles;
+  return files?.every(isSeenByKeeper) ? files : null;
+}
+
+function liftOf(cgroup: Cgroup): (readonly [path: string, text: string])[] {
   return liftWrites.flatMap(([name, text]) =>
-    (cgroup?.filesNamed(name) ?? []).filter(isSeenByKeeper).map((path) => [path, text] as const),
+    cgroup
+      .filesNamed(name)
+      .filter(isSeenByKeeper)
+      .map((path) => [path, text] as const),
   );
 }
 

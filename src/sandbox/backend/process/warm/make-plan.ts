@@ -68,10 +68,16 @@ export function canFork(recipe: LaunchRecipe): boolean {
   return recipe.language.name === "python" && !recipe.shareNetwork && recipe.companions.length === 0 && plainMounts;
 }
 
+const serverKeys = new WeakMap<LaunchRecipe, string>();
+
 /** Equal for recipes that one server can serve: they may differ in their limits. */
 export function serverKey(recipe: LaunchRecipe): string {
+  const known = serverKeys.get(recipe);
+  if (known !== undefined) return known;
   const shape = [recipe.command, recipe.mounts, recipe.environment, recipe.preload];
-  return createHash("sha256").update(JSON.stringify(shape)).digest("hex").slice(0, 32);
+  const key = createHash("sha256").update(JSON.stringify(shape)).digest("hex").slice(0, 32);
+  serverKeys.set(recipe, key);
+  return key;
 }
 
 export interface ServerUsers {
@@ -122,15 +128,22 @@ export function warmingOf(modules: readonly string[]): {
 /** Seconds of CPU that no run reaches, but a limit: what is unlimited could be set to anything. */
 const longestCpuSeconds = 2_000_000;
 
-export function makeOrder(
-  recipe: LaunchRecipe,
-  run: Pick<ForkOrder, "uid" | "gid" | "rehearse" | keyof KeeperFiles>,
-): ForkOrder {
+type RunsOwn = "uid" | "gid" | "rehearse" | keyof KeeperFiles;
+
+const commonOrders = new WeakMap<LaunchRecipe, Omit<ForkOrder, RunsOwn>>();
+
+export function makeOrder(recipe: LaunchRecipe, run: Pick<ForkOrder, RunsOwn>): ForkOrder {
+  const common = commonOrders.get(recipe) ?? commonOrder(recipe);
+  commonOrders.set(recipe, common);
+  return { ...run, ...common };
+}
+
+/** What orders of one recipe have in common. */
+function commonOrder(recipe: LaunchRecipe): Omit<ForkOrder, RunsOwn> {
   const { diskBytes, inodes, openFiles, fileSizeBytes } = recipe.limits;
   const data = dataLimitBytes(recipe);
   const processes = userProcessLimit(recipe);
   return {
-    ...run,
     hostname: "sandbox",
     channel: channelDescriptorBeyond(openFiles),
     diskBytes,

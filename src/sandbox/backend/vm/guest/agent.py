@@ -36,6 +36,8 @@ import run  # noqa: E402
 from wire import LONGEST, Wire  # noqa: E402
 
 GATE = 7
+# What a driver says once the wall stands.
+LOCKED = b"locked"
 GROUP = "/sys/fs/cgroup/run"
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
@@ -211,7 +213,7 @@ class Agent:
         kernel.setns(self.init_process, kernel.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
-            ends = [stdin, stdout, stderr, channel.fileno(), go, status, self.init_process, gate.fileno()]
+            ends = [stdin, stdout, stderr, channel.fileno(), status, self.init_process, go, gate.fileno()]
             become_driver(ends, self.plan)
         kernel.setns(self.pid_namespace, kernel.CLONE_NEWPID)
         write("cgroup.procs", str(pid), self.cgroup)
@@ -222,7 +224,7 @@ class Agent:
         os.write(go_out, b"1")
         os.close(go_out)
         words = os.read(status_in, 4096)
-        if words != run.LOCKED:
+        if words != LOCKED:
             raise OSError(words.decode(errors="replace") or "the driver died while it was locked in")
         os.close(status_in)
         self.driver = pid
@@ -346,7 +348,7 @@ def become_driver(ends, plan):
         run.lock_in(order, plan["settings"])
         os.set_inheritable(order["channel"], True)
         os.set_inheritable(run.STATUS, False)
-        os.write(run.STATUS, run.LOCKED)
+        os.write(run.STATUS, LOCKED)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if not plan["gated"]:

@@ -2,13 +2,16 @@
 
 Messages, one JSON object on a line. From the supervisor:
 
-    prepare {id, ...}   start the run's init in namespaces of its own, then fork the run from the template
-    go {id}             the run is in its cgroup and its pipes are open: lock in, boot the driver
+    prepare {id, ...}   start the run's init in namespaces of its own, then fork the run from the template; it enters its
+                        cgroup itself by `entry`, locks itself in and boots the driver, which says so on the channel
+    go {id}             the run is in its cgroup; it waits for that where `entry` is null
     arm {id, ms}        kill it after so long; null: not at all
     kill {id}           kill it now
 
-To the supervisor: `init {id, pid}`, `forked {id, pid}`, `ready {id}`, `failed {id, message}`, `exited {id, code,
-signal, deadline}`, `gone {id}` (nothing of the run is alive). Pids are of the server's pid namespace.
+To the supervisor: `forked {id, pid}` (only where the run waits), `failed {id, message}`, `exited {id, code, signal,
+deadline}`, `gone {id}` (nothing of the run is alive). Pids are of the server's pid namespace.
+
+Each message wakes whoever it is for, which costs more than to make it: where nobody waits for one it goes with the next.
 """
 
 import os
@@ -38,6 +41,8 @@ TEMPLATE_SUPERVISOR = 4
 # What a run may have left behind is ended so long after its first process, unless the supervisor says so before. It looks
 # first whether there is anything: where nothing is, nobody has to wait for the end of the init.
 AFTERMATH_MS = 3
+# A message for which nobody waits goes after so long by itself.
+LATER_MS = 20
 
 
 class Run:
@@ -54,6 +59,8 @@ class Run:
         self.timed_out = False
         # Whether its first process has ended.
         self.exited = False
+        # Whether the supervisor waits for its end.
+        self.awaited = False
 
 
 class Keeper:
@@ -64,6 +71,8 @@ class Keeper:
         self.supervisor = supervisor
         self.sources = sources
         self.runs = {}
+        self.unsent = []
+        self.send_by = None
         self.watched = {}
         self.poll = select.poll()
         self.template = None
@@ -91,6 +100,20 @@ class Keeper:
             if action is not None:
                 action()
         self.kill_late_runs()
+        if self.send_by is not None and self.send_by <= time.monotonic():
+            self.tell()
+
+    def tell(self, *messages):
+        """With what was left for later, in the order in which it was said."""
+        self.unsent += messages
+        self.control.send(*self.unsent)
+        self.unsent = []
+        self.send_by = None
+
+    def tell_later(self, message):
+        self.unsent.append(message)
+        if self.send_by is None:
+            self.send_by = time.monotonic() + LATER_MS / 1000
 
     def obey(self):
         messages = self.control.receive()
@@ -108,6 +131,8 @@ class Keeper:
 
     def milliseconds_to_deadline(self):
         deadlines = [run.deadline for run in self.runs.values() if run.deadline is not None]
+        if self.send_by is not None:
+            deadlines.append(self.send_by)
         if not deadlines:
             return None
         return max(0, int((min(deadlines) - time.monotonic()) * 1000) + 1)
@@ -142,28 +167,31 @@ class Keeper:
         try:
             run.init_pid = self.starter.start(order)
         except init.NotStarted as error:
-            self.control.send({"event": "failed", "id": order["id"], "message": str(error)})
-            self.control.send({"event": "gone", "id": order["id"]})
+            self.tell(
+                {"event": "failed", "id": order["id"], "message": str(error)},
+                {"event": "gone", "id": order["id"]},
+            )
             return
         run.init = os.pidfd_open(run.init_pid)
         self.runs[order["id"]] = run
         self.watch(run.init, lambda: self.hear_end(run))
-        self.control.send({"event": "init", "id": order["id"], "pid": run.init_pid})
         self.order_fork(run)
 
     def order_fork(self, run):
         # What the template knows is in the memory of each run: nothing of the host's groups.
         order = {key: value for key, value in run.order.items() if key not in ("lift", "entry")}
+        entry = run.order["entry"]
         entries = []
         try:
-            for path in run.order["entry"]:
+            for path in entry or ():
                 entries.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC, dir_fd=self.groups))
             run.forking = True
-            self.template.send_with({**order, "op": "fork", "init": run.init_pid, "entries": len(entries)}, entries)
+            count = None if entry is None else len(entries)
+            self.template.send_with({**order, "op": "fork", "init": run.init_pid, "entries": count}, entries)
         except OSError as error:
             run.forking = False
             message = f"the cgroup of the run: {type(error).__name__}: {error}"
-            self.control.send({"event": "failed", "id": order["id"], "message": message})
+            self.tell({"event": "failed", "id": order["id"], "message": message})
         finally:
             for descriptor in entries:
                 os.close(descriptor)
@@ -174,6 +202,7 @@ class Keeper:
     def kill(self, message):
         run = self.runs.get(message["id"])
         if run is not None:
+            run.awaited = True
             kernel.kill_by_pidfd(run.init, signal.SIGKILL)
 
     def hear_end(self, run):
@@ -191,7 +220,11 @@ class Keeper:
         os.waitpid(run.init_pid, 0)
         os.close(run.init)
         del self.runs[run.order["id"]]
-        self.control.send({"event": "gone", "id": run.order["id"]})
+        gone = {"event": "gone", "id": run.order["id"]}
+        if run.awaited:
+            self.tell(gone)
+        else:
+            self.tell_later(gone)
 
     # The template
 
@@ -216,7 +249,7 @@ class Keeper:
                 message["deadline"] = run.timed_out
                 run.exited = True
                 run.deadline = time.monotonic() + AFTERMATH_MS / 1000
-            self.control.send(message)
+            self.tell(message)
             if message["event"] in ("exited", "failed") and run is not None:
                 run.forking = False
                 if run.init_ended:
@@ -227,7 +260,7 @@ def read_sources():
     """What the template runs, read while the host can still be seen."""
     folder = os.path.dirname(os.path.abspath(__file__))
     sources = {}
-    for name in ("kernel.py", "landlock.py", "lines.py", "pages.py", "pins.py", "run.py", "template.py", "warming.py"):
+    for name in ("huge.py", "kernel.py", "landlock.py", "lines.py", "pages.py", "pins.py", "run.py", "seeds.py", "template.py", "warming.py"):
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             sources[name] = file.read()
     return sources

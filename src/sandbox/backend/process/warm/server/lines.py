@@ -21,8 +21,8 @@ class LineSocket:
     def fileno(self):
         return self._connection.fileno()
 
-    def send(self, message):
-        self._connection.sendall(encode(message))
+    def send(self, *messages):
+        self._connection.sendall(b"".join(map(encode, messages)))
 
     def send_with(self, message, descriptors):
         """The other end takes as many for this message, in the order of its messages."""

@@ -11,25 +11,27 @@ import pages
 
 # 0, 1 and 2 are the pipes, 3 the channel until it gets the number that the order gives it.
 CHANNEL = 3
-GO = 4
-STATUS = 5
-INIT = 6
-# From here on the files by which the run enters its cgroup, where it was not put there.
-ENTRIES = 7
+STATUS = 4
+INIT = 5
+# The pipe by which it is told that it was put into its cgroup, or, from here on, the files by which it enters it itself.
+GO = ENTRIES = 6
 
-# What a run says on its status pipe: its descriptors are where the supervisor looks for them; the wall stands.
+# What a run says on its status pipe where it waits: its descriptors are where they are looked for.
 ARRANGED = b"arranged"
-LOCKED = b"locked"
 
 
-def lock_in(order, settings, entries=0):
-    """Takes on the wall; `entries`: files by which it enters its cgroup. Throws where any part of it cannot be had."""
-    if os.read(GO, 1) == b"":
-        os._exit(1)
-    os.close(GO)
-    _enter_group(entries)
+def lock_in(order, settings, entries=None, late=()):
+    """Takes on the wall. Throws where any part of it cannot be had.
+
+    `entries`: how many files there are by which it enters its cgroup; None: it waits until it was put there. `late`:
+    pages to ask for.
+    """
+    if entries is None:
+        _await_group()
+    else:
+        _enter_group(entries)
     # Only now that it is in its cgroup, so that they are counted there.
-    pages.claim(settings["late"])
+    pages.claim(late)
     os.setsid()
     kernel.setns(INIT, sum(kernel.RUN_NAMESPACES.values()))
     os.close(INIT)
@@ -41,6 +43,12 @@ def lock_in(order, settings, entries=0):
         os.setresgid(group, group, group)
         os.setresuid(user, user, user)
     build_wall(order, settings)
+
+
+def _await_group():
+    if os.read(GO, 1) == b"":
+        os._exit(1)
+    os.close(GO)
 
 
 def _enter_group(count):
@@ -90,11 +98,7 @@ def _move_channel(number):
 
 
 def forget_the_template(settings):
-    """What the template knew and drew is not to be seen or drawn again. `random` seeds itself anew in every fork."""
+    """What the template knew is not to be seen. What it drew was for this fork alone (`seeds.py`)."""
     for name in settings["ownModules"]:
         sys.modules.pop(name, None)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        # All 624 words of its state, as `seed()` would, which takes a longer way to the same source of entropy.
-        numpy_random.seed(sys.modules["numpy"].frombuffer(os.urandom(2496), "uint32"))
     gc.enable()

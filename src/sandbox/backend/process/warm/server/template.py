@@ -9,22 +9,25 @@ import sys
 FRESH = frozenset(sys.modules)
 sys.path.insert(0, "/tmp")
 
-import fcntl  # noqa: E402
 import gc  # noqa: E402
 import os  # noqa: E402
 import select  # noqa: E402
 import socket  # noqa: E402
 import traceback  # noqa: E402
 
+import huge  # noqa: E402
 import kernel  # noqa: E402
 import pages  # noqa: E402
 import pins  # noqa: E402
 import run  # noqa: E402
+import seeds  # noqa: E402
 import warming  # noqa: E402
 from lines import LineSocket, encode  # noqa: E402
 
 CONTROL = 3
 SUPERVISOR = 4
+# More than a fork is given: 6, and a file for each hierarchy of cgroups.
+LOW_DESCRIPTORS = 32
 
 
 class Child:
@@ -32,8 +35,16 @@ class Child:
         self.id = order["id"]
         self.pid = pid
         self.process = os.pidfd_open(pid)
+        # By which it hears that it is in its cgroup, where it waits for that.
         self.go = go
+        # Where it says why it could not be locked in.
         self.status = status
+
+    def let_go(self):
+        if self.go is not None:
+            os.write(self.go, b"1")
+            os.close(self.go)
+            self.go = None
 
 
 class Template:
@@ -41,6 +52,7 @@ class Template:
         self.control = control
         self.settings = settings
         self.driver = driver
+        self.draw_seeds = seeds.make_drawer()
         self.children = {}
         self.watched = {}
         self.poll = select.poll()
@@ -53,7 +65,6 @@ class Template:
     def unwatch(self, descriptor):
         del self.watched[descriptor]
         self.poll.unregister(descriptor)
-        os.close(descriptor)
 
     def serve(self):
         """Returns what a forked run has to do, in the run; never returns in the template."""
@@ -73,37 +84,44 @@ class Template:
             if message["op"] == "go":
                 child = self.children.get(message["id"])
                 if child is not None:
-                    os.write(child.go, b"1")
+                    child.let_go()
             elif self.fork(message):
                 return message
         return None
 
     def fork(self, order):
         """Whether this is the child."""
-        ends = []
-        entries = self.control.take(order["entries"])
+        ends, ours = [], []
+        entries = self.control.take(order["entries"] or 0)
         try:
-            ends = self.make_ends(order)
-            init = os.pidfd_open(order["init"])
-            ends.append(init)
-            kernel.setns(init, kernel.CLONE_NEWPID)
+            self.make_ends(order, ends, ours)
+            kernel.setns(ends[-1], kernel.CLONE_NEWPID)
+            if order["entries"] is None:
+                go, go_out = os.pipe()
+                entries.append(go)
+                ours.append(go_out)
+            self.draw_seeds()
             pid = self.fork_and_return()
         except OSError as error:
             self.control.send({"event": "failed", "id": order["id"], "message": f"the run was not forked: {error}"})
-            for descriptor in (*ends, *entries):
+            for descriptor in (*ends, *ours, *entries):
                 os.close(descriptor)
             return False
         if pid == 0:
-            pages.claim(self.settings["early"])
-            arrange_descriptors(ends, entries)
+            pages.claim(self.settings["claims"][order["rehearse"]][0])
+            arrange_descriptors(ends + entries)
+            if order["entries"] is None:
+                os.write(run.STATUS, run.ARRANGED)
             return True
-        stdin, stdout, stderr, channel, go, go_out, status_in, status, init = ends
-        for descriptor in (stdin, stdout, stderr, channel, go, status, init, *entries):
+        for descriptor in (*ends, *entries):
             os.close(descriptor)
-        child = Child(order, pid, go_out, status_in)
+        status_in, *go_out = ours
+        child = Child(order, pid, go_out[0] if go_out else None, status_in)
         self.children[child.id] = child
         self.watch(child.process, lambda: self.reap(child))
-        self.watch(child.status, lambda: self.hear(child))
+        if child.go is not None:
+            self.watch(child.status, lambda: self.hear_arranged(child))
+        self.rehearse_end(child)
         return False
 
     def fork_and_return(self):
@@ -116,44 +134,40 @@ class Template:
                 kernel.setns(self.pid_namespace, kernel.CLONE_NEWPID)
         return pid
 
-    def make_ends(self, order):
-        """The supervisor opens the other ends of the pipes through /proc, and takes the channel's by its socket."""
-        stdin_read, stdin_write = os.pipe()
-        stdout_read, stdout_write = os.pipe()
-        stderr_read, stderr_write = os.pipe()
-        for unneeded in (stdin_write, stdout_read, stderr_read):
-            os.close(unneeded)
+    def make_ends(self, order, ends, ours):
+        """Adds to `ends` what the child has from 0 on, up to its init, and to `ours` the end of its status.
+
+        The supervisor opens the other ends of the pipes through /proc, and takes the channel's by its socket.
+        """
+        stdin, *unneeded = os.pipe()
+        ends.append(stdin)
+        for _ in ("stdout", "stderr"):
+            read, write = os.pipe()
+            ends.append(write)
+            unneeded.append(read)
+        for descriptor in unneeded:
+            os.close(descriptor)
         if self.settings["mapped"]:
             # So that /dev/stdout can be opened inside.
-            for descriptor in (stdin_read, stdout_write, stderr_write):
+            for descriptor in ends:
                 os.fchown(descriptor, order["uid"], order["gid"])
         channel = socket.socket(socket.AF_UNIX)
         channel.connect(f"/proc/self/fd/{SUPERVISOR}")
-        channel.sendall(f"{order['id']} {order['secret']}\n".encode())
-        go, go_out = os.pipe()
+        channel.sendall(f"{order['id']} {order['secret']} {order['init']}\n".encode())
+        ends.append(channel.detach())
         status_in, status = os.pipe()
-        return [stdin_read, stdout_write, stderr_write, channel.detach(), go, go_out, status_in, status]
+        ends.append(status)
+        ours.append(status_in)
+        ends.append(os.pidfd_open(order["init"]))
 
-    def hear(self, child):
-        words = os.read(child.status, 4096)
-        if words == run.ARRANGED:
+    def hear_arranged(self, child):
+        if os.read(child.status, len(run.ARRANGED)) == run.ARRANGED:
             self.control.send({"event": "forked", "id": child.id, "pid": child.pid})
-            return
         self.unwatch(child.status)
-        child.status = -1
-        if words == run.LOCKED:
-            self.control.send({"event": "ready", "id": child.id})
-            self.rehearse_end(child)
-        else:
-            text = words.decode(errors="replace") or "the run died while it was locked in"
-            self.control.send({"event": "failed", "id": child.id, "message": text})
 
     def rehearse_end(self, child):
         """Most of what `reap` does, and only then is it quick: each fork leaves the template's own pages to be copied anew."""
-        descriptor = os.dup(child.go)
-        self.watch(descriptor, lambda: self.end_of(child, 0))
-        encode(self.watched[descriptor]())
-        self.unwatch(descriptor)
+        encode(self.end_of(child, 0))
 
     def end_of(self, child, status):
         code = os.waitstatus_to_exitcode(status)
@@ -162,53 +176,71 @@ class Template:
 
     def reap(self, child):
         _, status = os.waitpid(child.pid, 0)
-        if child.status >= 0:
-            self.hear(child)
+        if child.status in self.watched:
+            self.unwatch(child.status)
+        # Whoever else could write to it is gone.
+        words = os.read(child.status, 4096).removeprefix(run.ARRANGED)
+        if words != b"":
+            self.control.send({"event": "failed", "id": child.id, "message": words.decode(errors="replace")})
         self.control.send(self.end_of(child, status))
         self.unwatch(child.process)
-        os.close(child.go)
+        for descriptor in (child.process, child.status, child.go):
+            if descriptor is not None:
+                os.close(descriptor)
         del self.children[child.id]
 
 
-def arrange_descriptors(ends, entries):
+def occupy_low_descriptors():
+    """So that what a fork is to have at a low number never has another's."""
+    nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    while os.dup(nothing) < LOW_DESCRIPTORS:
+        pass
+
+
+def arrange_descriptors(wanted):
     """In the child: the pipes at 0, 1 and 2, the channel at 3, what locking in needs behind it, and nothing else."""
-    stdin, stdout, stderr, channel, go, _, _, status, init = ends
-    wanted = (stdin, stdout, stderr, channel, go, status, init, *entries)
-    # Out of each other's way first: any of them may already have another's number.
-    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 100) for descriptor in wanted]
-    for number, descriptor in enumerate(high):
+    for number, descriptor in enumerate(wanted):
         os.dup2(descriptor, number)
-    kernel.close_from(len(high))
+    kernel.close_from(len(wanted))
     # A supervisor that is no root may open the other ends only where the owner of /proc/PID/fd is its own user.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
-    os.write(run.STATUS, run.ARRANGED)
 
 
-def dry_run(driver, settings):
-    """What every run does, with a program of the engine's own: nothing of it is seen by anybody."""
+def learn_pages(driver, settings):
+    """What every run does is done by a fork with a program of the engine's own: nothing of it is seen by anybody."""
     nothing = os.open("/dev/null", os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(nothing, standard)
-    kernel.unshare(kernel.CLONE_NEWNS)
-    kernel.mount("tmpfs", settings["workFolder"], "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
     ours, theirs = socket.socketpair()
-    os.dup2(theirs.detach(), run.CHANNEL, inheritable=False)
     channel = 100  # Any number that nothing has here.
-    run.build_wall({"channel": channel, "rlimits": {}}, settings)
-    run.forget_the_template(settings)
     code = "\n".join([*settings["refreshers"], "print('text')"]).encode()
     ours.sendall(b"token 1 -\n0mode 4 -\noncelimit 4 -\n9999code %d main.py\n%sgo 0 -\n" % (len(code), code))
-    warming.run_to_end(driver, channel)
+
+    def rehearse():
+        for standard in (0, 1, 2):
+            os.dup2(nothing, standard)
+        os.dup2(theirs.fileno(), run.CHANNEL, inheritable=False)
+        kernel.unshare(kernel.CLONE_NEWNS)
+        kernel.mount("tmpfs", settings["workFolder"], "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
+        run.build_wall({"channel": channel, "rlimits": {}}, settings)
+        run.forget_the_template(settings)
+        warming.run_to_end(driver, channel)
+
+    try:
+        return pages.learn(rehearse)
+    finally:
+        os.close(nothing)
+        ours.close()
+        theirs.close()
 
 
 def main():
     control = LineSocket(socket.socket(fileno=CONTROL))
     settings = control.receive_one()
     sys.path.remove("/tmp")
-    own_modules = ["kernel", "landlock", "lines", "pages", "pins", "run", "warming"]
+    own_modules = ["huge", "kernel", "landlock", "lines", "pages", "pins", "run", "seeds", "warming"]
     settings["ownModules"] = own_modules
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     os.chdir(settings["workFolder"])
+    reserved = huge.reserve()
     skipped, threaded = warming.preload(settings["preload"])
     if threaded is None:
         warming.rehearse(settings["rehearsals"])
@@ -221,18 +253,23 @@ def main():
     sys.stderr.flush()
     os.environ.clear()
     os.environ.update(settings["environment"])
+    del reserved
     gc.collect()
     gc.disable()
     gc.freeze()
-    early, late = pages.learn(lambda: dry_run(driver, settings))
-    settings["early"], settings["late"] = pins.pin_written(early, late)
+    warming.settle(driver, settings["refreshers"])
+    gc.freeze()
+    huge.collapse()
+    claims = pins.pin_written(*learn_pages(driver, settings))
+    # What is only read pays while nobody waits.
+    settings["claims"] = {True: claims, False: [pages.written(ranges) for ranges in claims]}
+    occupy_low_descriptors()
     template = Template(control, settings, driver)
     order = template.serve()
     # Here only in a fork.
     try:
-        run.lock_in(order, settings, order["entries"])
+        run.lock_in(order, settings, order["entries"], settings["claims"][order["rehearse"]][1])
         run.forget_the_template(settings)
-        os.write(run.STATUS, run.LOCKED)
         os.close(run.STATUS)
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())

@@ -12,6 +12,10 @@ import types
 ONE_THREAD = ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "VECLIB", "POLARS", "RAYON")
 
 
+# Eight calls make a function warm, and as many again are counted before an instruction is replaced.
+_TIMES_TO_SETTLE = 30
+
+
 def preload(names):
     """Imports what it can. A module that starts a thread is named: forking beside threads is not safe."""
     os.environ.update({f"{library}_NUM_THREADS": "1" for library in ONE_THREAD})
@@ -70,7 +74,7 @@ def rehearse_job(driver, programs):
     most of them in use.
     """
     runner = driver.Runner(None)
-    finish = driver.make_finisher(lambda kind, payload: None, runner.encode, 1 << 16, runner.pid)
+    finish = driver.make_finisher(lambda *frames: None, runner.encode, 1 << 16, runner.pid)
     for program in programs:
         namespace = {"__name__": "rehearsal"}
         try:
@@ -79,6 +83,15 @@ def rehearse_job(driver, programs):
             pass
     flush()
     gc.collect()
+
+
+def settle(driver, programs):
+    """Does it so often that the interpreter has made up its mind about the code: until then it writes to it at each call.
+
+    CPython 3.11 and later put faster instructions in place of those that they have seen do the same a few times.
+    """
+    for _ in range(_TIMES_TO_SETTLE):
+        rehearse_job(driver, programs)
 
 
 def serve(driver, channel):
