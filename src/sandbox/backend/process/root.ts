@@ -27,7 +27,7 @@ export function rootMounts(
     ...hiddenFolders.map((target): Mount => ({ type: "empty", target })),
     { type: "read-only", source: folder.driver(language), target: driverFolder },
   ];
-  return withoutImpossible([...base, ...parts.flatMap((part) => part.mounts)]);
+  return withoutHiddenTwice(withoutImpossible([...base, ...parts.flatMap((part) => part.mounts)]));
 }
 
 let system: readonly Mount[] | undefined;
@@ -54,6 +54,12 @@ function linkOrFolder(path: string): Mount[] {
   if (!existsSync(path)) return [];
   if (lstatSync(path).isSymbolicLink()) return [{ type: "symlink", link: readlinkSync(path), target: path }];
   return [{ type: "read-only", source: path, target: path }];
+}
+
+/** What is hidden anew later on need not be hidden before: each mount is copied for each run. */
+function withoutHiddenTwice(mounts: readonly Mount[]): Mount[] {
+  const last = new Map(mounts.flatMap(({ type, target }, place) => (type === "empty" ? [[target, place]] : [])));
+  return mounts.filter((mount, place) => mount.type !== "empty" || last.get(mount.target) === place);
 }
 
 /** A folder that does not exist below one that is shown read-only can neither be made nor needs to be hidden. */

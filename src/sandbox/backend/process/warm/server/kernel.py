@@ -166,7 +166,8 @@ def drop_capabilities():
     """All of them, from every set, for this process and whatever it may execute."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     for capability in range(_CAPABILITIES):
-        prctl(PR_CAPBSET_DROP, capability)
+        if _prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            _check(-1, "prctl PR_CAPBSET_DROP")
     _set_capabilities(0)
 
 
