@@ -14,7 +14,9 @@ alone; they need them to make new ones, to take the uid of each run, and to join
 
 The keeper makes the namespaces of a run and starts init in them, which only waits, and the template forks the run straight
 into them: so one fork is paid for each run, and the template is the run's true parent, which learns from the kernel, and not
-from the run, how it ended. What it knows that forks will write to is copied while it forks (`pins.py`, `pages.py`).
+from the run, how it ended. What a fork costs is its memory: the template's lies in huge pages (`huge.py`), what forks are
+known to write to is copied while it forks (`pages.py`, `pins.py`), and what they need not touch is done before (`seeds.py`,
+`at_fork.py`).
 """
 
 import os

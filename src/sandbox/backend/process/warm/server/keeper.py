@@ -34,6 +34,20 @@ TEMPLATE_CAPABILITIES = (
     kernel.CAP_SYS_ADMIN,
 )
 
+TEMPLATE_MODULES = (
+    "at_fork",
+    "huge",
+    "kernel",
+    "landlock",
+    "lines",
+    "pages",
+    "pins",
+    "run",
+    "seeds",
+    "template",
+    "warming",
+)
+
 # Where the template finds its end of the line, and the supervisor's socket.
 TEMPLATE_CONTROL = 3
 TEMPLATE_SUPERVISOR = 4
@@ -237,7 +251,7 @@ class Keeper:
         self.template = LineSocket(ours)
         self.watch(ours.fileno(), self.hear_template)
         template = {key: self.settings[key] for key in ("mapped", "environment", "preload")}
-        self.template.send({**template, **self.settings["template"]})
+        self.template.send({**template, **self.settings["template"], "ownModules": TEMPLATE_MODULES})
 
     def hear_template(self):
         messages = self.template.receive()
@@ -260,9 +274,9 @@ def read_sources():
     """What the template runs, read while the host can still be seen."""
     folder = os.path.dirname(os.path.abspath(__file__))
     sources = {}
-    for name in ("huge.py", "kernel.py", "landlock.py", "lines.py", "pages.py", "pins.py", "run.py", "seeds.py", "template.py", "warming.py"):
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            sources[name] = file.read()
+    for name in TEMPLATE_MODULES:
+        with open(os.path.join(folder, f"{name}.py"), encoding="utf-8") as file:
+            sources[f"{name}.py"] = file.read()
     return sources
 
 

@@ -97,8 +97,9 @@ def _move_channel(number):
     os.close(CHANNEL)
 
 
-def forget_the_template(settings):
+def forget_the_template(settings, requests):
     """What the template knew is not to be seen. What it drew was for this fork alone (`seeds.py`)."""
+    requests.pass_on()
     for name in settings["ownModules"]:
         sys.modules.pop(name, None)
     gc.enable()

@@ -1,9 +1,8 @@
-"""Random numbers that no two forks share. `random` seeds itself anew in every fork, `numpy.random` does not.
+"""Random numbers that no two forks share: the template gives `random` and `numpy.random` a new seed before each fork.
 
-Its generator is given a new state before each fork, by the template: to seed it in the fork, the way that callers do, takes
-code and objects all over the memory, and each page of it would have to be copied. The state is written to where the
-generator says that it is, as numpy 1.17 and later lay it out, 624 words and the place of the next; where it is found to be
-otherwise, callers' own way is taken.
+To seed them in the fork takes code and objects all over the memory, and each page of it would have to be copied. The state
+of numpy's generator is written to where the generator says that it is, as numpy 1.17 and later lay it out, 624 words and
+the place of the next; where it is found to be otherwise, callers' own way is taken.
 """
 
 import ctypes
@@ -14,11 +13,14 @@ _WORDS = 624
 _BYTES = 4 * _WORDS
 
 
-def make_drawer():
-    """What draws for the next fork. To be asked for once everything is imported."""
+def make_drawers(with_random):
+    """What draws for the next fork. To be asked for once everything is imported. `with_random`: it does not seed itself."""
+    drawers = [sys.modules["random"].seed] if with_random else []
     module = sys.modules.get("numpy.random")
-    if module is None:
-        return lambda: None
+    return drawers if module is None else [*drawers, _make_numpy_drawer(module)]
+
+
+def _make_numpy_drawer(module):
     address = _find_state(module)
     if address is None:
         return lambda: module.seed(_words())

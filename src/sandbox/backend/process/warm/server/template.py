@@ -15,6 +15,7 @@ import select  # noqa: E402
 import socket  # noqa: E402
 import traceback  # noqa: E402
 
+import at_fork  # noqa: E402
 import huge  # noqa: E402
 import kernel  # noqa: E402
 import pages  # noqa: E402
@@ -48,11 +49,10 @@ class Child:
 
 
 class Template:
-    def __init__(self, control, settings, driver):
+    def __init__(self, control, settings, drawers):
         self.control = control
         self.settings = settings
-        self.driver = driver
-        self.draw_seeds = seeds.make_drawer()
+        self.drawers = drawers
         self.children = {}
         self.watched = {}
         self.poll = select.poll()
@@ -100,7 +100,8 @@ class Template:
                 go, go_out = os.pipe()
                 entries.append(go)
                 ours.append(go_out)
-            self.draw_seeds()
+            for draw in self.drawers:
+                draw()
             pid = self.fork_and_return()
         except OSError as error:
             self.control.send({"event": "failed", "id": order["id"], "message": f"the run was not forked: {error}"})
@@ -206,7 +207,7 @@ def arrange_descriptors(wanted):
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
 
 
-def learn_pages(driver, settings):
+def learn_pages(driver, settings, requests):
     """What every run does is done by a fork with a program of the engine's own: nothing of it is seen by anybody."""
     nothing = os.open("/dev/null", os.O_RDWR)
     ours, theirs = socket.socketpair()
@@ -221,7 +222,7 @@ def learn_pages(driver, settings):
         kernel.unshare(kernel.CLONE_NEWNS)
         kernel.mount("tmpfs", settings["workFolder"], "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
         run.build_wall({"channel": channel, "rlimits": {}}, settings)
-        run.forget_the_template(settings)
+        run.forget_the_template(settings, requests)
         warming.run_to_end(driver, channel)
 
     try:
@@ -236,14 +237,13 @@ def main():
     control = LineSocket(socket.socket(fileno=CONTROL))
     settings = control.receive_one()
     sys.path.remove("/tmp")
-    own_modules = ["huge", "kernel", "landlock", "lines", "pages", "pins", "run", "seeds", "warming"]
-    settings["ownModules"] = own_modules
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     os.chdir(settings["workFolder"])
     reserved = huge.reserve()
-    skipped, threaded = warming.preload(settings["preload"])
-    if threaded is None:
-        warming.rehearse(settings["rehearsals"])
+    with at_fork.Requests() as requests:
+        skipped, threaded = warming.preload(settings["preload"])
+        if threaded is None:
+            warming.rehearse(settings["rehearsals"])
     control.send({"event": "preloaded", "skipped": skipped, "threaded": threaded})
     if threaded is not None:
         os._exit(0)
@@ -260,16 +260,16 @@ def main():
     warming.settle(driver, settings["refreshers"])
     gc.freeze()
     huge.collapse()
-    claims = pins.pin_written(*learn_pages(driver, settings))
+    claims = pins.pin_written(*learn_pages(driver, settings, requests))
     # What is only read pays while nobody waits.
     settings["claims"] = {True: claims, False: [pages.written(ranges) for ranges in claims]}
     occupy_low_descriptors()
-    template = Template(control, settings, driver)
+    template = Template(control, settings, seeds.make_drawers(requests.seeds_random))
     order = template.serve()
     # Here only in a fork.
     try:
         run.lock_in(order, settings, order["entries"], settings["claims"][order["rehearse"]][1])
-        run.forget_the_template(settings)
+        run.forget_the_template(settings, requests)
         os.close(run.STATUS)
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
