@@ -9,20 +9,14 @@
  * The name holds the supervisor's pid namespace, pid and start time, so that `sweepCgroups` can tell the groups of a
  * dead supervisor from those of a living one.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { OrchestratorError } from "../../model/error.js";
 import { pidNamespace, readProcessStat } from "../process-identity.js";
-import {
-  type CgroupLimits,
-  type ControllerName,
-  controllerNames,
-  dialects,
-  readCpuSeconds,
-  readText,
-} from "./controller.js";
+import { type CgroupLimits, type ControllerName, controllerNames, dialects, readCpuSeconds } from "./controller.js";
+import { pidsBelow, readPids, removeTree } from "./directories.js";
 import { chooseLayout, type Layout } from "./layout.js";
 
 export interface CgroupOptions extends CgroupLimits {
@@ -352,48 +346,6 @@ export function killMembers(directory: string, name: string): number {
     }
   }
   return pids.length;
-}
-
-function readPids(file: string): number[] {
-  const lines = (readText(file) ?? "").split("\n");
-  return lines.filter((line) => line !== "").map(Number);
-}
-
-function pidsBelow(directory: string): number[] {
-  try {
-    const pids = readPids(join(directory, "cgroup.procs"));
-    for (const child of childDirectories(directory)) pids.push(...pidsBelow(child));
-    return [...new Set(pids)];
-  } catch {
-    return [];
-  }
-}
-
-/** Groups may have made groups of their own, but nearly none has: that is looked at only where one cannot be removed. */
-export function removeTree(directory: string): void {
-  try {
-    if (tryRemove(directory)) return;
-    for (const child of childDirectories(directory)) removeTree(child);
-    rmdirSync(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-}
-
-function tryRemove(directory: string): boolean {
-  try {
-    rmdirSync(directory);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
-    return false;
-  }
-}
-
-function childDirectories(directory: string): string[] {
-  return readdirSync(directory, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(directory, entry.name));
 }
 
 function tryWriteFile(path: string, text: string): boolean {

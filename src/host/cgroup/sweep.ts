@@ -6,7 +6,8 @@ import { type Dirent, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isProcessRunning } from "../process-identity.js";
-import { killMembers, namespacePrefix, removeTree } from "./group.js";
+import { removeTree } from "./directories.js";
+import { killMembers, namespacePrefix } from "./group.js";
 import { readHierarchies } from "./hierarchy.js";
 
 /** How long a group may take to become empty. */

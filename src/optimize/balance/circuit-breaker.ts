@@ -60,6 +60,8 @@ export class CircuitBreaker {
   #failures = 0;
   /** Times that it was opened since it was last closed. */
   #openings = 0;
+  /** Times that it was opened or closed: how a call ends that began before the last time says nothing of now. */
+  #era = 0;
   /** When it may be tried again, while open. */
   #tryAt = 0;
   /** Of the present trial. */
@@ -90,22 +92,24 @@ export class CircuitBreaker {
 
   /** A call begins. Gives the one function that is to be told, once, how it ended: `undefined` says nothing of the endpoint. */
   begin(): (ended: boolean | undefined, at: number) => void {
-    if (this.#state === "closed") return (ended, at) => this.#closedEnded(ended, at);
+    const era = this.#era;
+    if (this.#state === "closed")
+      return (ended, at) => {
+        if (era === this.#era) this.#closedEnded(ended, at);
+      };
     if (this.#state === "open") {
       this.#state = "half-open";
       this.#successes = 0;
       this.#trials = 0;
     }
     this.#trials++;
-    const opening = this.#openings;
     return (ended, at) => {
-      // A later opening has overtaken it.
-      if (this.#state === "half-open" && opening === this.#openings) this.#trialEnded(ended, at);
+      if (era === this.#era) this.#trialEnded(ended, at);
     };
   }
 
   #closedEnded(ended: boolean | undefined, at: number): void {
-    if (this.#state !== "closed" || ended === undefined) return;
+    if (ended === undefined) return;
     if (ended) this.#failures = 0;
     else if (++this.#failures >= this.#limits.failures) this.#open(at);
   }
@@ -117,6 +121,7 @@ export class CircuitBreaker {
       this.#state = "closed";
       this.#failures = 0;
       this.#openings = 0;
+      this.#era++;
     }
   }
 
@@ -125,5 +130,6 @@ export class CircuitBreaker {
     this.#state = "open";
     this.#tryAt = at + Math.min(maxOpenForMs, openForMs * 2 ** this.#openings);
     this.#openings++;
+    this.#era++;
   }
 }
