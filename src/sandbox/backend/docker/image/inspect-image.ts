@@ -5,8 +5,7 @@
  * An image is asked by a program in a container of it, as locked as any; what it says is bounded and laid only below a
  * folder of its own.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OrchestratorError } from "../../../../model/error.js";
@@ -14,6 +13,7 @@ import type { PythonEnvironment } from "../../../packages/python/environment.js"
 import { DaemonError, type DockerClient } from "../client/client.js";
 import { containerSpec } from "../container-spec.js";
 import { runToEnd } from "../run/run-to-end.js";
+import { makeSkeleton, removeSkeleton } from "./skeletons.js";
 
 export interface ImageInterpreter {
   readonly path: string;
@@ -60,25 +60,9 @@ export async function inspectImage(
   try {
     return await askImage(client, image, skeleton, settings);
   } catch (error) {
-    rmSync(skeleton, { recursive: true, force: true });
-    skeletons.delete(skeleton);
+    removeSkeleton(skeleton);
     throw error;
   }
-}
-
-/** Kept until the end of the process: views are resolved over them. */
-const skeletons = new Set<string>();
-let areRemoved = false;
-
-function makeSkeleton(): string {
-  if (!areRemoved)
-    process.once("exit", () => {
-      for (const skeleton of skeletons) rmSync(skeleton, { recursive: true, force: true });
-    });
-  areRemoved = true;
-  const skeleton = mkdtempSync(join(tmpdir(), "orchestrator-image-"));
-  skeletons.add(skeleton);
-  return skeleton;
 }
 
 async function askImage(
