@@ -9,7 +9,6 @@
  */
 import {
   copyFileSync,
-  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -20,7 +19,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isProcessRunning, pidNamespace, readProcessStat } from "../../../host/process-identity.js";
+import { ownedFolderName, sweepOwnedFolders } from "../../../host/owned-folders.js";
 import type { Language } from "../../language.js";
 import { insideUser } from "../../recipe.js";
 import { hostSeccompProgram } from "../../seccomp/index.js";
@@ -54,10 +53,6 @@ export function supervisorFolder(): SupervisorFolder {
 /** Every user of a sandbox must be able to walk to it, so root takes no private temporary folder. */
 function parents(): readonly string[] {
   return process.getuid?.() === 0 ? ["/run", "/tmp", tmpdir()] : [tmpdir(), "/tmp", "/var/tmp"];
-}
-
-function ownName(): string {
-  return `${prefix}${pidNamespace()}-${process.pid}-${readProcessStat("self")?.startTicks ?? 0}-`;
 }
 
 function makeFolder(): SupervisorFolder {
@@ -96,7 +91,7 @@ function makeTemporary(): string {
   try {
     for (const parent of parents()) {
       try {
-        const path = mkdtempSync(join(parent, ownName()));
+        const path = mkdtempSync(join(parent, ownedFolderName(prefix)));
         rmSync(path, { recursive: true });
         mkdirSync(path, { mode: 0o755 });
         return path;
@@ -153,35 +148,5 @@ function copyLinks(source: string, target: string): void {
 
 /** Removes the folders of supervisors that are no more. Returns their paths. */
 export function sweepSupervisorFolders(): string[] {
-  const removed: string[] = [];
-  for (const parent of new Set(parents())) {
-    for (const name of list(parent)) {
-      const match = /^(\d+)-(\d+)-(\d+)-/.exec(name.slice(prefix.length));
-      if (match === null || Number(match[1]) !== pidNamespace()) continue;
-      if (isProcessRunning(Number(match[2]), Number(match[3]))) continue;
-      const path = join(parent, name);
-      if (removeOwn(path)) removed.push(path);
-    }
-  }
-  return removed;
-}
-
-function list(parent: string): string[] {
-  try {
-    return readdirSync(parent).filter((name) => name.startsWith(prefix));
-  } catch {
-    return [];
-  }
-}
-
-/** Somebody else may have made a folder or a link of such a name: only what is ours is removed. */
-function removeOwn(path: string): boolean {
-  try {
-    const stat = lstatSync(path);
-    if (!stat.isDirectory() || stat.uid !== process.getuid?.()) return false;
-    rmSync(path, { recursive: true, force: true });
-    return true;
-  } catch {
-    return false;
-  }
+  return sweepOwnedFolders(parents(), prefix);
 }

@@ -13,6 +13,8 @@ libraries that are loaded meanwhile. Hence some are had ahead.
 import ctypes
 import mmap
 
+import kernel
+
 _COLLAPSE = 25
 _SIZE = 2 << 20
 # A range is made a huge page where at least every second page of it is there: what is not is made.
@@ -26,8 +28,7 @@ _CONTENT, _BLOCK = 479, 512
 # Of the pools of an arena, 16 KiB each, one is enough to keep it.
 _POOL_BITS, _POOLS = 14, 64
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_libc = ctypes.CDLL(None)
 _libc.mincore.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p)
 
 
@@ -50,7 +51,7 @@ def collapse():
 def _collapse(address):
     for _ in range(_ATTEMPTS):
         # Pages that are just being moved about make it fail for a moment.
-        if _libc.madvise(address, _SIZE, _COLLAPSE) == 0:
+        if kernel.madvise(address, _SIZE, _COLLAPSE) == 0:
             return
 
 
@@ -60,11 +61,8 @@ def _count_pages(address):
 
 
 def _anonymous():
-    found = []
-    with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
-        for line in file:
-            place, rights, _, _, inode, *name = line.split(maxsplit=5)
-            if rights == "rw-p" and inode == "0" and (not name or name[0].startswith("[heap]")):
-                start, end = (int(part, 16) for part in place.split("-"))
-                found.append((start, end))
-    return found
+    return [
+        (start, end)
+        for start, end, rights, inode, name in kernel.mappings()
+        if rights == "rw-p" and inode == "0" and name in ("", "[heap]")
+    ]

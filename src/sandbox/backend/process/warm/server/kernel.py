@@ -134,6 +134,22 @@ def close_from(first):
     syscall(_CLOSE_RANGE, first, 0xFFFFFFFF, 0, what="close_range")
 
 
+# What it gives tells whether it could be done: with what is only advice, that is nobody's error.
+madvise = _libc.madvise
+madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+
+
+def mappings():
+    """Of this process, all of them: `(start, end, rights, inode, name)`, numbers and words as the kernel writes them."""
+    found = []
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            place, rights, _, _, inode, *name = line.split(maxsplit=5)
+            start, end = (int(part, 16) for part in place.split("-"))
+            found.append((start, end, rights, inode, name[0].strip() if name else ""))
+    return found
+
+
 def kill_by_pidfd(descriptor, signal_number):
     """Whether there was still somebody to kill."""
     try:

@@ -8,7 +8,6 @@ these the fork makes copies itself (`pins.py`). For what may not be pinned, and 
 few calls (`MADV_POPULATE_WRITE` of Linux 5.14; earlier kernels refuse, and the faults come one by one).
 """
 
-import ctypes
 import mmap
 import os
 
@@ -24,14 +23,11 @@ _ENTRY = 8  # Bytes that the kernel tells of a page in pagemap.
 _GAP = {_POPULATE_READ: 15, POPULATE_WRITE: 0}
 _MOST_PAGES = 16_384
 
-_madvise = ctypes.CDLL(None).madvise
-_madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-
 
 def claim(ranges):
     """`ranges`: of `[advice, address, size]`. What is not there any more is passed over."""
     for advice, address, size in ranges:
-        _madvise(address, size, advice)
+        kernel.madvise(address, size, advice)
 
 
 def written(ranges):
@@ -108,14 +104,11 @@ class _Moment:
 def _mappings():
     """What may be asked for ahead: `(advice, start, end)`."""
     found = []
-    with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
-        for line in file:
-            place, rights, _, _, inode, *name = line.split(maxsplit=5)
-            start, end = (int(part, 16) for part in place.split("-"))
-            if rights.startswith("rw") and rights.endswith("p"):
-                found.append((POPULATE_WRITE, start, end))
-            elif rights.startswith("r") and inode != "0":
-                found.append((_POPULATE_READ, start, end))
+    for start, end, rights, inode, _ in kernel.mappings():
+        if rights.startswith("rw") and rights.endswith("p"):
+            found.append((POPULATE_WRITE, start, end))
+        elif rights.startswith("r") and inode != "0":
+            found.append((_POPULATE_READ, start, end))
     return found
 
 
