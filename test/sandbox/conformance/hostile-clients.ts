@@ -10,7 +10,7 @@ import { type Internet, startInternet } from "../network/fixture.js";
 import type { BackendUnderTest } from "./backend-under-test.js";
 
 /** `talk(bytes)`: all that the proxy answers on one connection, or why there is no more. `tunnel(target)`: after its status line. */
-const prelude = `import os, socket, ssl, sys, time, urllib.request
+const prelude = `import os, select, socket, ssl, sys, time, urllib.request
 def connect(): return socket.create_connection(("127.0.0.1", 3128), 60)
 def rest(client):
   got = b""
@@ -263,14 +263,15 @@ for _ in range(1000):
   try: client.sendall(f"GET http://{where}/ HTTP/1.1\\r\\nHost: {where}\\r\\n".encode())
   except OSError: pass
   if len(held) > 150: held.pop(0).close()
+# Those still held are more than may be, once the relay has come to them: none has asked for anything yet, so that who is answered is refused.
+print(len(held) > 100, select.select(held, [], [], 30)[0] != [])
 for client in held: client.close()
-print(len(held) > 0)
 for _ in range(100):
   said = first(f"GET http://{where}/ HTTP/1.1\\r\\nHost: {where}\\r\\nConnection: close\\r\\n\\r\\n".encode())
   if "200" in said: break
   time.sleep(0.1)
 print(said)`);
-      expect(lines).toEqual(["True", "HTTP/1.1 200 OK"]);
+      expect(lines).toEqual(["True True", "HTTP/1.1 200 OK"]);
       if (backend.relayIsOutOfReach !== true) expect(reasons).toContain("limit");
       await internet.close();
       await expect.poll(() => readdirSync("/proc/self/fd").length).toBeLessThanOrEqual(before);
