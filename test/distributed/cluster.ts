@@ -69,6 +69,7 @@ export async function startCluster(redisArguments: readonly string[] = []): Prom
       });
     },
     async restartRedis() {
+      await cluster.redis.stop();
       cluster.redis = await startRedis({ port: redis.port, args });
     },
     async stop() {

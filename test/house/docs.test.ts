@@ -1,14 +1,19 @@
 /** What the README and docs/ show is true: their programs type-check, run and print what is said; their links lead somewhere. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mustRun, runProgram } from "../support/run-program.js";
 import { anchorsOf, type Block, blocksOf, linksOf, printsAs, readBlocks } from "./docs-blocks.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Inside the repository, so that `import "orchestrator-executor"` means this package as built. */
 const workshop = join(root, ".out/docs");
+
+/** Of the programs, which leave there what a reader may want to look at. */
+const temporary = mkdtempSync(join(tmpdir(), "docs-"));
+const env = { TMPDIR: temporary };
 
 const pages = [
   ...readdirSync(root).filter((name) => name.endsWith(".md")),
@@ -37,6 +42,8 @@ beforeAll(async () => {
   }
 });
 
+afterAll(() => rmSync(temporary, { recursive: true, force: true }));
+
 const compilerConfig = {
   extends: "../../tsconfig.base.json",
   compilerOptions: { rootDir: ".", noUnusedLocals: false, noUnusedParameters: false },
@@ -56,7 +63,7 @@ describe("programs", () => {
     "$name runs and prints what is said",
     async ({ block }) => {
       const script = join(folderOf(block), nameOf(block, "ts")).replace(/\.ts$/, ".js");
-      const stdout = await mustRun(["node", script], { cwd: folderOf(block) });
+      const stdout = await mustRun(["node", script], { cwd: folderOf(block), env });
       expectSaid(block, stdout);
     },
   );
@@ -70,9 +77,9 @@ describe("pipeline files", () => {
     async ({ block }) => {
       const cwd = folderOf(block);
       const file = nameOf(block, "yaml");
-      await mustRun([...orchestrator, "validate", file], { cwd });
+      await mustRun([...orchestrator, "validate", file], { cwd, env });
       if (block.marks.includes("run"))
-        expectSaid(block, await mustRun([...orchestrator, "run", "--quiet", file], { cwd }));
+        expectSaid(block, await mustRun([...orchestrator, "run", "--quiet", file], { cwd, env }));
     },
   );
 });

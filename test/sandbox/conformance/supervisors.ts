@@ -1,6 +1,7 @@
 /** Supervisors that die: what they leave is removed, by itself or by whoever starts next, and nothing else is. */
-import { describe, expect, test } from "vitest";
-import { exitOf, lineOf, startSupervisor } from "../process/supervisor.js";
+import { afterEach, describe, expect, test } from "vitest";
+import { untilNothing } from "../remains.js";
+import { endSupervisors, startSupervisor } from "../supervisor.js";
 import { type BackendUnderTest, executorOf } from "./backend-under-test.js";
 
 export function describeSupervisors(backend: BackendUnderTest): void {
@@ -9,40 +10,27 @@ export function describeSupervisors(backend: BackendUnderTest): void {
     const sleeper = `const executor = new SandboxExecutor(${options});
     executor.executeCode("import time\\nprint('up', flush=True)\\ntime.sleep(60)", { onStdout: () => console.log("up") });`;
 
-    async function untilNothingOf(pid: number): Promise<readonly string[]> {
-      const deadline = performance.now() + 20_000;
-      for (;;) {
-        const found = await backend.remainsOf(pid);
-        if (found.length === 0 || performance.now() > deadline) return found;
-        await new Promise((settle) => setTimeout(settle, 50));
-      }
-    }
+    afterEach(endSupervisors);
 
     test("that is killed leaves nothing behind once the next one has started", async () => {
       const child = startSupervisor(sleeper);
-      await lineOf(child, /up/);
-      expect(await backend.remainsOf(child.pid!)).not.toEqual([]);
-      child.kill("SIGKILL");
-      await exitOf(child);
+      await child.line("up");
+      expect(await backend.remainsOf(child.pid)).not.toEqual([]);
+      child.kill();
+      await child.ended;
       const next = startSupervisor(`const executor = new SandboxExecutor(${options});
       const run = await executor.executeCode("print(6 * 7)"); console.log("next " + run.output); await executor.close();`);
-      expect(await lineOf(next, /next/)).toBe("next 42");
-      await exitOf(next);
-      expect(await untilNothingOf(child.pid!)).toEqual([]);
+      expect(await next.line("next")).toBe("42");
+      await next.ended;
+      expect(await untilNothing(() => backend.remainsOf(child.pid))).toEqual([]);
     });
 
     test("that ends in order leaves nothing, spares included", async () => {
-      const child = startSupervisor(
-        `await using executor = new SandboxExecutor(${options});
-      for (let round = 0; round < 3; round++) await executor.executeCode("1");`.replace(
-          "await using executor =",
-          "const executor =",
-        ) +
-          `
-      await executor.close();`,
-      );
-      await exitOf(child);
-      expect(await untilNothingOf(child.pid!)).toEqual([]);
+      const child = startSupervisor(`const executor = new SandboxExecutor(${options});
+      for (let round = 0; round < 3; round++) await executor.executeCode("1");
+      await executor.close();`);
+      await child.ended;
+      expect(await untilNothing(() => backend.remainsOf(child.pid))).toEqual([]);
     });
 
     test("does not touch what is another's", async () => {
@@ -64,8 +52,8 @@ export function describeSupervisors(backend: BackendUnderTest): void {
       await isUp;
       const other = startSupervisor(`const executor = new SandboxExecutor(${options});
       console.log("other " + (await executor.executeCode("print(1)")).output); await executor.close();`);
-      await lineOf(other, /other 1/);
-      await exitOf(other);
+      expect(await other.line("other")).toBe("1");
+      await other.ended;
       expect((await running).verdict).toBe("ok");
       expect(chunks.join("")).toContain("done");
     });

@@ -7,7 +7,7 @@ import { resolveCodeRequest } from "#src/sandbox/request.js";
 import { runCode } from "#src/sandbox/run/run-code.js";
 import { wallPrograms } from "../../attack/wall-programs.js";
 import type { BackendUnderTest } from "../conformance/backend-under-test.js";
-import { remainsOf } from "./supervisor.js";
+import { remainsOf } from "../remains.js";
 
 const isRoot = process.getuid?.() === 0;
 

@@ -1,11 +1,13 @@
 /** Situations of this backend that no single program makes: supervisors that die, stall or leak, throttles. What every backend must survive is in `../conformance/`. */
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { ProcessSandboxExecutor } from "#src/sandbox/sandbox-executor.js";
-import { exitOf, lineOf, remainsOf, startSupervisor, untilNothing } from "./supervisor.js";
+import { remainsOf, untilNothing } from "../remains.js";
+import { endSupervisors, startSupervisor } from "../supervisor.js";
 
 const executor = new ProcessSandboxExecutor({ timeLimit: 20, warm: false });
 const warmExecutor = new ProcessSandboxExecutor({ timeLimit: 20, onUnsupported: ["memoryLimit", "cpuQuota"] });
+afterEach(endSupervisors);
 afterAll(() => Promise.all([executor.close(), warmExecutor.close()]));
 
 describe("the host", () => {
@@ -48,11 +50,11 @@ describe("the host", () => {
        const run = await executor.executeCode("import os\\nprint(sorted(int(fd) for fd in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + fd) or True))");
        console.log("descriptors " + run.output);
        await executor.close();`,
-      ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"],
+      { stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe"] },
     );
     // 0, 1, 2, the folder that is being listed, and the channel far beyond.
-    expect(await lineOf(child, /descriptors/)).toBe("descriptors [0, 1, 2, 3, 1000]");
-    await exitOf(child);
+    expect(await child.line("descriptors")).toBe("[0, 1, 2, 3, 1000]");
+    await child.ended;
   });
 });
 
@@ -62,16 +64,16 @@ describe("a supervisor", () => {
 
   test("that is killed takes its sandboxes with it", async () => {
     const child = startSupervisor(sleeper);
-    await lineOf(child, /up/);
-    expect(remainsOf(child.pid!)).not.toEqual([]);
-    child.kill("SIGKILL");
-    expect(await untilNothing(() => remainsOf(child.pid!))).toEqual([]);
+    await child.line("up");
+    expect(remainsOf(child.pid)).not.toEqual([]);
+    child.kill();
+    expect(await untilNothing(() => remainsOf(child.pid))).toEqual([]);
   });
 
   test("that ends in the middle of a run leaves nothing", async () => {
     const child = startSupervisor(sleeper.replace('console.log("up")', "process.exit(0)"));
-    await exitOf(child);
-    expect(await untilNothing(() => remainsOf(child.pid!))).toEqual([]);
+    await child.ended;
+    expect(await untilNothing(() => remainsOf(child.pid))).toEqual([]);
   });
 
   test("whose keeper is killed fails the run, and leaves nothing of it", async () => {
@@ -81,18 +83,18 @@ describe("a supervisor", () => {
        console.log("verdict " + run.verdict);
        setInterval(() => {}, 1000);`,
     );
-    await lineOf(child, /up/);
-    const verdict = lineOf(child, /verdict/);
+    await child.line("up");
+    const verdict = child.line("verdict");
     // The keeper is the parent of the init; both have the launcher's script in their command lines.
-    const [keeper] = remainsOf(child.pid!)
+    const [keeper] = remainsOf(child.pid)
       .filter(isKeeper)
       .map(Number)
       .sort((left, right) => left - right);
     process.kill(keeper!, "SIGKILL");
-    expect(await verdict).toMatch(/verdict (sandbox-failure|killed)/);
-    expect(await untilNothing(() => remainsOf(child.pid!).filter((remain) => /^\d+$/.test(remain)))).toEqual([]);
-    child.kill("SIGKILL");
-    await exitOf(child);
+    expect(await verdict).toMatch(/^(sandbox-failure|killed)$/);
+    expect(await untilNothing(() => remainsOf(child.pid).filter((remain) => /^\d+$/.test(remain)))).toEqual([]);
+    child.kill();
+    await child.ended;
   });
 
   test("that stalls does not lengthen a run", async () => {
@@ -103,12 +105,12 @@ describe("a supervisor", () => {
        const run = await executor.executeCode("print(1, flush=True)\\nwhile True: pass", { onStdout: () => process.nextTick(block) });
        console.log("verdict " + run.verdict); await executor.close();`,
     );
-    await lineOf(child, /stalled/);
-    const driver = () => remainsOf(child.pid!).filter((pid) => isDriver(pid));
-    expect(await untilNothing(driver, 8000), "the code is dead while the supervisor is still stalled").toEqual([]);
-    expect(child.exitCode).toBeNull();
-    expect(await lineOf(child, /verdict/)).toBe("verdict timeout");
-    await exitOf(child);
+    await child.line("stalled");
+    const driver = () => remainsOf(child.pid).filter((pid) => isDriver(pid));
+    expect(await untilNothing(driver, 15_000), "the code is dead while the supervisor is still stalled").toEqual([]);
+    expect(child.isRunning).toBe(true);
+    expect(await child.line("verdict")).toBe("timeout");
+    await child.ended;
   });
 });
 

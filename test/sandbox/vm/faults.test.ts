@@ -18,7 +18,7 @@ import { runCode } from "#src/sandbox/run/run-code.js";
 import { guestDeeds, hostileGuest } from "../../../bench/faults/hostile.js";
 import { present } from "../../support/require-component.js";
 import { executorOf } from "../conformance/backend-under-test.js";
-import { remainsOf } from "../process/supervisor.js";
+import { remainsOf } from "../remains.js";
 import { provideImage, testImageName } from "./image.js";
 import { vmUnderTest } from "./vm-under-test.js";
 

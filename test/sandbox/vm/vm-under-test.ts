@@ -10,7 +10,7 @@ import { resolveSandboxConfig } from "#src/sandbox/config.js";
 import { resolveCodeRequest } from "#src/sandbox/request.js";
 import { runCode } from "#src/sandbox/run/run-code.js";
 import type { BackendUnderTest } from "../conformance/backend-under-test.js";
-import { remainsOf } from "../process/supervisor.js";
+import { remainsOf } from "../remains.js";
 import { provideImage, testImageName } from "./image.js";
 
 export const vmUnderTest: BackendUnderTest = {

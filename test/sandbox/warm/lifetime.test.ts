@@ -1,7 +1,8 @@
 /** How long servers, spares and sessions live: never longer than their supervisor, and never so long that they keep it. */
 import { readdirSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
-import { descendantsOf, endSupervisors, exitOf, isRunning, lineOf, startSupervisor } from "./supervisor.js";
+import { descendantsOf, isRunning } from "../remains.js";
+import { endSupervisors, startSupervisor } from "../supervisor.js";
 
 const limits = `onUnsupported: ["memoryLimit", "cpuQuota"]`;
 const warmUp = `
@@ -35,19 +36,19 @@ manager.executeCode("import time\\nprint('up', flush=True)\\ntime.sleep(600)", {
 manager.executeCode("echo up; (setsid sleep 600 &) ; sleep 600", { language: "bash", onStdout: () => {} });
 setInterval(() => {}, 1000);
 `);
-  await lineOf(child, "busy");
-  await expect.poll(() => descendantsOf(child.pid!).length).toBeGreaterThan(8);
-  const before = descendantsOf(child.pid!);
-  child.kill("SIGKILL");
-  await exitOf(child);
+  await child.line("busy");
+  await expect.poll(() => descendantsOf(child.pid).length).toBeGreaterThan(8);
+  const before = descendantsOf(child.pid);
+  child.kill();
+  await child.ended;
   await expect.poll(() => before.filter(isRunning), { timeout: 10_000 }).toEqual([]);
   // What only a next start can remove, it removes.
   const next = startSupervisor(`const manager = new SandboxManager({ defaults: { ${limits} } });
 console.log("said", (await manager.executeCode("print(1)")).output.trim());
 await manager.close();`);
-  expect(await lineOf(next, "said")).toBe("1");
-  await exitOf(next);
-  expect(groupsOf(child.pid!)).toEqual([]);
+  expect(await next.line("said")).toBe("1");
+  await next.ended;
+  expect(groupsOf(child.pid)).toEqual([]);
 });
 
 test("a program that ends without closing ends by itself, and leaves no process", async () => {
@@ -55,10 +56,10 @@ test("a program that ends without closing ends by itself, and leaves no process"
 console.log("pids", process.pid);
 console.log("done");
 `);
-  const done = lineOf(child, "done");
+  const done = child.line("done");
   await done;
-  const before = descendantsOf(child.pid!);
-  expect(await exitOf(child)).toEqual({ code: 0, signal: null });
+  const before = descendantsOf(child.pid);
+  expect(await child.ended).toEqual({ code: 0, signal: null });
   await expect.poll(() => before.filter(isRunning), { timeout: 45_000 }).toEqual([]);
 });
 
@@ -78,11 +79,11 @@ for (let round = 0; round < 200 && open() > before; round++) await new Promise((
 console.log("more", Math.max(0, open() - before), session.state);
 setInterval(() => {}, 1000);
 `);
-  expect(await lineOf(child, "more")).toBe("0 ended");
-  await expect.poll(() => descendantsOf(child.pid!)).toEqual([]);
-  expect(groupsOf(child.pid!)).toEqual([]);
-  child.kill("SIGKILL");
-  await exitOf(child);
+  expect(await child.line("more")).toBe("0 ended");
+  await expect.poll(() => descendantsOf(child.pid)).toEqual([]);
+  expect(groupsOf(child.pid)).toEqual([]);
+  child.kill();
+  await child.ended;
 });
 
 test("a deadline holds while the supervisor is stuck", async () => {
@@ -107,13 +108,13 @@ for (const language of ["python", "bash"]) {
 console.log("over");
 await manager.close();
 `);
-  const over = lineOf(child, "over");
-  const python = lineOf(child, "python");
-  const bash = lineOf(child, "bash");
+  const over = child.line("over");
+  const python = child.line("python");
+  const bash = child.line("bash");
   expect(await python).toBe("true timeout");
   expect(await bash).toBe("true timeout");
   await over;
-  await exitOf(child);
+  await child.ended;
 });
 
 test("a throttled tree dies at its deadline while the supervisor is stuck", async () => {
@@ -130,8 +131,8 @@ const dead = alive() === 0;
 console.log("dead", dead, (await run).verdict);
 await manager.close();
 `);
-  expect(await lineOf(child, "dead")).toBe("true timeout");
-  await exitOf(child);
+  expect(await child.line("dead")).toBe("true timeout");
+  await child.ended;
 });
 
 test("a server that dies is replaced, and what ran in it says that its sandbox failed", async () => {
@@ -155,11 +156,11 @@ for (let round = 0; round < 3; round++) {
 console.log("again", results.join());
 await manager.close();
 `);
-  const lost = lineOf(child, "lost");
-  const again = lineOf(child, "again");
+  const lost = child.line("lost");
+  const again = child.line("again");
   expect(await lost).toBe("sandbox-failure true");
   expect(await again).toBe("2,true,2,true,2,true");
-  await exitOf(child);
+  await child.ended;
 });
 
 test("nothing that a run has left behind is alive when its result is told", async () => {
@@ -183,8 +184,8 @@ for (let round = 0; round < 8; round++) {
 console.log("seen", [...new Set(seen)].join());
 await manager.close();
 `);
-  expect(await lineOf(child, "seen")).toBe("out0");
-  await exitOf(child);
+  expect(await child.line("seen")).toBe("out0");
+  await child.ended;
 });
 
 /** Groups of a supervisor, in any hierarchy. */

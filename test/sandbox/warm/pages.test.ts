@@ -1,7 +1,7 @@
 /** Pages that forks are known to write to are copied by the fork; where that cannot be, runs are slower and the same. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { exitOf, lineOf, startSupervisor } from "./supervisor.js";
+import { startSupervisor } from "../supervisor.js";
 
 const countFaults = `
 const manager = new SandboxManager({ defaults: { onUnsupported: ["memoryLimit", "cpuQuota"] } });
@@ -16,10 +16,9 @@ console.log("faults", counts.length, Math.min(...counts));
 `;
 
 async function faultsOf(under: readonly string[]): Promise<{ readonly runs: number; readonly faults: number }> {
-  const child = startSupervisor(countFaults, under);
-  const ended = exitOf(child);
-  const [runs, faults] = (await lineOf(child, "faults")).split(" ").map(Number);
-  await ended;
+  const child = startSupervisor(countFaults, { under });
+  const [runs, faults] = (await child.line("faults")).split(" ").map(Number);
+  await child.ended;
   return { runs: runs!, faults: faults! };
 }
 
