@@ -18,7 +18,7 @@ export async function runAsOrdinaryUser(...suites: readonly string[]): Promise<v
   const config = join(home, "vitest.config.mjs");
   writeFileSync(
     config,
-    `export default { root: ${JSON.stringify(root)}, cacheDir: ${JSON.stringify(join(home, "cache"))}, test: { include: ${JSON.stringify(suites)}, testTimeout: 60000, hookTimeout: 120000, pool: "forks", maxWorkers: 1 } };`,
+    `export default { root: ${JSON.stringify(root)}, cacheDir: ${JSON.stringify(join(home, "cache"))}, test: { include: ${JSON.stringify(suites)}, testTimeout: 60000, hookTimeout: 120000, expect: { poll: { timeout: 60000 } }, pool: "forks", maxWorkers: 1 } };`,
   );
   try {
     const { code, output } = await run(home, [
