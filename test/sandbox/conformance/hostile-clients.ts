@@ -263,15 +263,25 @@ for _ in range(1000):
   try: client.sendall(f"GET http://{where}/ HTTP/1.1\\r\\nHost: {where}\\r\\n".encode())
   except OSError: pass
   if len(held) > 150: held.pop(0).close()
-# Those still held are more than may be, once the relay has come to them: none has asked for anything yet, so that who is answered is refused.
-print(len(held) > 100, select.select(held, [], [], 30)[0] != [])
+print(len(held) > 0)
 for client in held: client.close()
+# What the relay has not yet closed of these takes its descriptors, so some of the next it closes unheard. None of them asks for anything, so that
+# who is answered is refused.
+crowd, said, deadline = set(), b"", time.monotonic() + 50
+while not said and time.monotonic() < deadline:
+  if len(crowd) < 100: crowd.add(connect())
+  for client in select.select(crowd, [], [], 0.02)[0]:
+    said = said or rest(client) or ${backend.relayIsOutOfReach === true ? 'b"closed"' : 'b""'}
+    crowd.remove(client)
+    client.close()
+print(said.split(b"\\r\\n")[0][:12] in (b"HTTP/1.1 429", b"closed"))
+for client in crowd: client.close()
 for _ in range(100):
   said = first(f"GET http://{where}/ HTTP/1.1\\r\\nHost: {where}\\r\\nConnection: close\\r\\n\\r\\n".encode())
   if "200" in said: break
   time.sleep(0.1)
 print(said)`);
-      expect(lines).toEqual(["True True", "HTTP/1.1 200 OK"]);
+      expect(lines).toEqual(["True", "True", "HTTP/1.1 200 OK"]);
       if (backend.relayIsOutOfReach !== true) expect(reasons).toContain("limit");
       await internet.close();
       await expect.poll(() => readdirSync("/proc/self/fd").length).toBeLessThanOrEqual(before);
