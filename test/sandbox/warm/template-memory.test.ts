@@ -31,7 +31,7 @@ describe.runIf(present("linux", "python"))("the memory of a template", () => {
     "lies in huge pages once it is gathered, and what forks write to in small ones, with all that it holds",
     () => {
       const script = `
-import ctypes, gc, huge, pages
+import ctypes, gc, huge, pages, struct
 
 def huge_kib():
     with open("/proc/self/smaps") as file:
@@ -44,12 +44,12 @@ del reserved
 before = huge_kib()
 huge.collapse()
 gathered = huge_kib()
-early, late = pages.learn(lambda: [item.append(1) for item in changing])
-written = {page for advice, start, size in pages.written(early + late) for page in range(start, start + size, 4096)}
+learned = pages.learn(lambda: [item.append(1) for item in changing])
+written = {page for start, size in struct.iter_unpack("QQ", learned.written) for page in range(start, start + size, 4096)}
 left = huge_kib()
 sound = all(block == bytes([number % 251]) * 400 for number, block in enumerate(kept))
-learned = sum(id(item) & ~4095 in written for item in changing)
-print(json.dumps([before, gathered, left, sound, learned, [len(item) for item in changing] == [1] * 1000]))`;
+found = sum(id(item) & ~4095 in written for item in changing)
+print(json.dumps([before, gathered, left, sound, found, [len(item) for item in changing] == [1] * 1000]))`;
       const [before, gathered, left, sound, learned, untouched] = play(script) as [
         number,
         number,
@@ -64,6 +64,37 @@ print(json.dumps([before, gathered, left, sound, learned, [len(item) for item in
       expect(untouched, "what the fork did stays the fork's").toBe(true);
     },
   );
+
+  test("is after learning as it was, so that the next fork writes to the pages that were learned", () => {
+    const script = `
+import ast, gc, json, mmap, pages, struct
+
+def rehearse():
+    kept = [ast.parse("result = [%d, 'text', {'a': 1.5}]" % number) for number in range(100)]
+    json.loads(json.dumps({str(number): [number] * 50 for number in range(100)}))
+    bytearray(100000)
+
+rehearse()
+gc.collect()
+gc.freeze()
+learned = pages.learn(rehearse)
+known = {page for start, size in struct.iter_unpack("QQ", learned.written) for page in range(start // 4096, (start + size) // 4096)}
+table, moment, told = (mmap.mmap(-1, size) for size in (1 << 20, 64 << 20, 4096))
+
+def look():
+    pagemap = os.open("/proc/self/pagemap", os.O_RDONLY)
+    rehearse()
+    pages._take(table, pagemap, moment)
+    written = {page for advice, numbers in pages._used(table, moment) if advice == pages.POPULATE_WRITE for page in numbers}
+    struct.pack_into("QQ", told, 0, len(written & known), len(written - known))
+
+pages._apart(lambda: pages._write_mappings(table))
+pages._apart(look)
+print(json.dumps(struct.unpack_from("QQ", told)))`;
+    const [foreseen, unforeseen] = play(script) as [number, number];
+    expect(foreseen).toBeGreaterThan(100);
+    expect(unforeseen).toBeLessThan(foreseen / 10);
+  });
 
   test("what is reserved and not needed goes back to the kernel", () => {
     const script = `

@@ -6,121 +6,200 @@ virtual machine. But runs of one template begin with the same memory and do much
 line. So one fork does all of that with a program of the engine's own, and it is seen which pages it has come to own. Of
 these the fork makes copies itself (`pins.py`). For what may not be pinned, and for what is only read, every run asks in a
 few calls (`MADV_POPULATE_WRITE` of Linux 5.14; earlier kernels refuse, and the faults come one by one).
+
+What is learned of one fork is true of the next only as long as the template's own memory stays as it is: where each of them
+finds its next free block is the template's doing. So the template does as little as it can meanwhile. Whatever there is to
+reckon is reckoned by further forks, and handed over in memory that all of them see.
 """
 
+import ctypes
+import itertools
 import mmap
 import os
+import struct
 
 import kernel
 
-_POPULATE_READ = 22
+POPULATE_READ = 22
 POPULATE_WRITE = 23
 _PRESENT = 1 << 63
 _EXCLUSIVE = 1 << 56
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _ENTRY = 8  # Bytes that the kernel tells of a page in pagemap.
 # Reading a page more costs less than one call more; copying one does not.
-_GAP = {_POPULATE_READ: 15, POPULATE_WRITE: 0}
+_GAP = {POPULATE_READ: 15, POPULATE_WRITE: 0}
 _MOST_PAGES = 16_384
 
+# Of memory that is not used there is none. A mapping for which there is no room is passed over.
+_TABLE_BYTES, _MOMENT_BYTES, _RANGES_BYTES = 1 << 20, 64 << 20, 1 << 20
+_MAPPING = struct.Struct("QQQQ")  # Advice, first page, how many, where the kernel's words about them are kept.
+_RANGE = struct.Struct("QQ")  # Address and bytes: also what io_uring takes.
 
-def claim(ranges):
-    """`ranges`: of `[advice, address, size]`. What is not there any more is passed over."""
-    for advice, address, size in ranges:
-        kernel.madvise(address, size, advice)
+
+def claim(wanted):
+    """`wanted`: of `(advice, ranges)`. What is not there any more is passed over."""
+    for advice, ranges in wanted:
+        for address, size in _RANGE.iter_unpack(ranges):
+            kernel.madvise(address, size, advice)
 
 
-def written(ranges):
-    """Those of the ranges that are written to."""
-    return [entry for entry in ranges if entry[0] == POPULATE_WRITE]
+class Learned:
+    """What a fork uses: right after it was forked (`early`), and from then on until it has rehearsed (`late`).
+
+    Ranges are memory full of `(address, bytes)`.
+    """
+
+    def __init__(self, early_written=b"", late_written=b"", early_read=b"", late_read=b""):
+        sizes = [len(ranges) for ranges in (early_written, late_written, early_read, late_read)]
+        # This process's alone, and beside what Python gives to its objects.
+        self.memory = mmap.mmap(-1, sum(sizes) + 1, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        whole = memoryview(self.memory)
+        place = sizes[0] + sizes[1]
+        self.written = whole[:place]
+        self.early_written = whole[: sizes[0]]
+        self.late_written = whole[sizes[0] : place]
+        self.early_read = whole[place : place + sizes[2]]
+        self.late_read = whole[place + sizes[2] : sum(sizes)]
+        for ranges, given in (
+            (self.early_written, early_written),
+            (self.late_written, late_written),
+            (self.early_read, early_read),
+            (self.late_read, late_read),
+        ):
+            ranges[:] = given
+
+    @property
+    def address(self):
+        """Of all that is written to, early and late."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+
+    def sizes(self):
+        return (size for _, size in _RANGE.iter_unpack(self.written))
+
+    def to_claim(self, pinned, reads):
+        """What is left to ask for, early and late, where the first `pinned` ranges that are written to are pinned."""
+        skipped = pinned * _RANGE.size
+        early = [(POPULATE_WRITE, self.early_written[skipped:])]
+        late = [(POPULATE_WRITE, self.late_written[max(0, skipped - len(self.early_written)) :])]
+        if reads:
+            early.append((POPULATE_READ, self.early_read))
+            late.append((POPULATE_READ, self.late_read))
+        return early, late
 
 
 def learn(rehearse):
-    """What a fork uses: right after it was forked, and from then on until `rehearse` has ended; both may be empty.
+    """What forks are to be expected to use when they do what `rehearse` does. Nothing, where that fails.
 
-    What a fork writes to is afterwards owned by this process alone, in small pages (`huge.py`).
+    What they write to is afterwards owned by this process alone, in small pages (`huge.py`).
     """
-    mappings = _mappings()
-    moments = [_Moment(mappings), _Moment(mappings)]
-    done, done_out = os.pipe()
-    held, held_out = os.pipe()
+    table, first, second = (mmap.mmap(-1, size) for size in (_TABLE_BYTES, _MOMENT_BYTES, _MOMENT_BYTES))
+    parts = [mmap.mmap(-1, _RANGES_BYTES) for _ in range(4)]
+    try:
+        if not _apart(lambda: _write_mappings(table)):
+            return Learned()
+        done, done_out = os.pipe()
+        held, held_out = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                # Its own files in /proc are its own to read.
+                kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+                pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+                _take(table, pagemap, first)
+                rehearse()
+                _take(table, pagemap, second)
+                os.close(held_out)
+                os.write(done_out, b"1")
+                os.read(held, 1)
+            finally:
+                os._exit(0)
+        os.close(done_out)
+        learned = Learned()
+        if os.read(done, 1) != b"" and _apart(lambda: _reckon(table, first, second, parts)):
+            learned = Learned(*(_unpack(part) for part in parts))
+            # While somebody else has them too, so that this process has to take copies.
+            claim([(POPULATE_WRITE, learned.written)])
+        for descriptor in (done, held, held_out):
+            os.close(descriptor)
+        os.waitpid(pid, 0)
+        return learned
+    finally:
+        for memory in (table, first, second, *parts):
+            memory.close()
+
+
+def _apart(work):
+    """Whether it could be done by a fork, to which alone what it does to memory is done, but for what is shared."""
     pid = os.fork()
     if pid == 0:
         try:
-            # Its own files in /proc are its own to read.
-            kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
-            pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
-            moments[0].take(pagemap)
-            rehearse()
-            moments[1].take(pagemap)
-            os.close(held_out)
-            os.write(done_out, b"1")
-            os.read(held, 1)
-        finally:
+            work()
             os._exit(0)
-    os.close(done_out)
-    early = late = []
-    if os.read(done, 1) != b"":
-        first, second = (moment.used() for moment in moments)
-        early, late = _ranges(first), _ranges(_less(second, first))
-        # While somebody else has them too, so that this process has to take copies.
-        claim(written(early + late))
-    for descriptor in (done, held, held_out):
-        os.close(descriptor)
-    os.waitpid(pid, 0)
-    return early, late
+        finally:
+            os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
 
 
-class _Moment:
-    """What the kernel tells of all pages at one moment, kept outside of the memory that it tells of."""
-
-    def __init__(self, mappings):
-        sizes = [(end - start) // _PAGE * _ENTRY for _, start, end in mappings]
-        # Shared with the fork; nobody else's, and gone with the last view of it.
-        whole = memoryview(mmap.mmap(-1, sum(sizes) + _ENTRY))
-        self.parts = []
-        place = 0
-        for (advice, start, _), size in zip(mappings, sizes):
-            self.parts.append((advice, start // _PAGE, [whole[place : place + size]]))
-            place += size
-
-    def take(self, pagemap):
-        """Writes next to nothing: what it would write to would be among what it finds."""
-        for _, first, buffers in self.parts:
-            os.preadv(pagemap, buffers, first * _ENTRY)
-
-    def used(self):
-        """For each mapping the numbers of the pages that the process used, and, where it may write, owned alone."""
-        found = []
-        left = _MOST_PAGES
-        for advice, first, (buffer,) in self.parts:
-            wanted = _PRESENT | _EXCLUSIVE if advice == POPULATE_WRITE else _PRESENT
-            numbers = [first + place for place, entry in enumerate(buffer.cast("Q")) if entry & wanted == wanted][:left]
-            left -= len(numbers)
-            found.append((advice, numbers))
-        return found
-
-
-def _mappings():
-    """What may be asked for ahead: `(advice, start, end)`."""
-    found = []
+def _write_mappings(table):
+    """Those whose pages may be asked for ahead."""
+    count = place = 0
     for start, end, rights, inode, _ in kernel.mappings():
         if rights.startswith("rw") and rights.endswith("p"):
-            found.append((POPULATE_WRITE, start, end))
+            advice = POPULATE_WRITE
         elif rights.startswith("r") and inode != "0":
-            found.append((_POPULATE_READ, start, end))
+            advice = POPULATE_READ
+        else:
+            continue
+        pages = (end - start) // _PAGE
+        if place + pages * _ENTRY > _MOMENT_BYTES or (count + 2) * _MAPPING.size > _TABLE_BYTES:
+            continue
+        _MAPPING.pack_into(table, count * _MAPPING.size, advice, start // _PAGE, pages, place)
+        place += pages * _ENTRY
+        count += 1
+
+
+def _each_mapping(table):
+    """All up to the first that is nothing."""
+    for place in range(0, _TABLE_BYTES, _MAPPING.size):
+        mapping = _MAPPING.unpack_from(table, place)
+        if mapping[0] == 0:
+            return
+        yield mapping
+
+
+def _take(table, pagemap, moment):
+    """What the kernel tells of all pages at this moment. Writes next to nothing: it would be among what it finds."""
+    for _, first, count, place in _each_mapping(table):
+        os.preadv(pagemap, [memoryview(moment)[place : place + count * _ENTRY]], first * _ENTRY)
+
+
+def _reckon(table, first, second, parts):
+    early, late = _used(table, first), _used(table, second)
+    known = {number for _, numbers in early for number in numbers}
+    late = [(advice, [number for number in numbers if number not in known]) for advice, numbers in late]
+    for part, (kind, used) in zip(parts, itertools.product((POPULATE_WRITE, POPULATE_READ), (early, late))):
+        ranges = [run for advice, numbers in used if advice == kind for run in _runs(numbers, _GAP[kind])]
+        for place, (page, count) in enumerate(ranges[: _RANGES_BYTES // _RANGE.size - 1]):
+            _RANGE.pack_into(part, place * _RANGE.size, page * _PAGE, count * _PAGE)
+
+
+def _unpack(part):
+    """What stands in it, up to the first range that is nothing."""
+    count = next(count for count, (address, _) in enumerate(_RANGE.iter_unpack(part)) if address == 0)
+    return memoryview(part)[: count * _RANGE.size]
+
+
+def _used(table, moment):
+    """For each mapping its advice and the numbers of the pages that the process used, and, where it may write, owned alone."""
+    found = []
+    left = _MOST_PAGES
+    for advice, first, count, place in _each_mapping(table):
+        wanted = _PRESENT | _EXCLUSIVE if advice == POPULATE_WRITE else _PRESENT
+        entries = memoryview(moment)[place : place + count * _ENTRY].cast("Q")
+        numbers = [first + index for index, entry in enumerate(entries) if entry & wanted == wanted][:left]
+        left -= len(numbers)
+        found.append((advice, numbers))
     return found
-
-
-def _less(more, less):
-    known = {number for _, numbers in less for number in numbers}
-    return [(advice, [number for number in numbers if number not in known]) for advice, numbers in more]
-
-
-def _ranges(pages):
-    return [
-        [advice, first * _PAGE, count * _PAGE] for advice, numbers in pages for first, count in _runs(numbers, _GAP[advice])
-    ]
 
 
 def _runs(numbers, gap):

@@ -12,7 +12,6 @@ import ctypes
 import os
 
 import kernel
-import pages
 
 # The usual limit, but for what the ring itself takes.
 _MOST_BYTES = 31 << 18
@@ -24,28 +23,16 @@ _MOST_BUFFERS = 16_384
 _ENTRIES = 1
 
 
-class _Buffer(ctypes.Structure):
-    _fields_ = [("address", ctypes.c_void_p), ("size", ctypes.c_size_t)]
-
-
-def pin_written(early, late):
-    """Of what forks were learned to use (`pages.learn`), pins what they write to, and gives what is left to claim."""
-    written = [(address, size) for advice, address, size in early + late if advice == pages.POPULATE_WRITE]
-    pinned = set(written[: _pin(written)])
-    return [[entry for entry in ranges if tuple(entry[1:]) not in pinned] for ranges in (early, late)]
-
-
-def _pin(ranges):
-    """Of `(address, size)`, the first that may be pinned. How many were, for the rest of this process's life."""
+def pin_written(learned):
+    """Pins what forks were learned to write to (`pages.learn`), for the rest of this process's life. How many ranges of it."""
     try:
         ring = kernel.syscall(_SETUP, _ENTRIES, ctypes.create_string_buffer(_PARAMETERS_SIZE), what="io_uring_setup")
     except OSError:
         return 0
-    count = _count_within(ranges)
+    count = _count_within(learned.sizes())
     while count > 0:
-        buffers = (_Buffer * count)(*ranges[:count])
         try:
-            kernel.syscall(_REGISTER, ring, _REGISTER_BUFFERS, buffers, count, what="io_uring_register")
+            kernel.syscall(_REGISTER, ring, _REGISTER_BUFFERS, learned.address, count, what="io_uring_register")
             return count
         except OSError:
             count = count * 7 // 8  # More than the user may pin, as a rule.
@@ -53,10 +40,11 @@ def _pin(ranges):
     return 0
 
 
-def _count_within(ranges):
-    total = 0
-    for count, (_, size) in enumerate(ranges[:_MOST_BUFFERS]):
+def _count_within(sizes):
+    count = total = 0
+    for size in sizes:
         total += size
-        if total > _MOST_BYTES:
-            return count
-    return min(len(ranges), _MOST_BUFFERS)
+        if total > _MOST_BYTES or count == _MOST_BUFFERS:
+            break
+        count += 1
+    return count

@@ -23,7 +23,7 @@ import pins  # noqa: E402
 import run  # noqa: E402
 import seeds  # noqa: E402
 import warming  # noqa: E402
-from lines import LineSocket, encode  # noqa: E402
+from lines import LineSocket  # noqa: E402
 
 CONTROL = 3
 SUPERVISOR = 4
@@ -122,7 +122,6 @@ class Template:
         self.watch(child.process, lambda: self.reap(child))
         if child.go is not None:
             self.watch(child.status, lambda: self.hear_arranged(child))
-        self.rehearse_end(child)
         return False
 
     def fork_and_return(self):
@@ -166,10 +165,6 @@ class Template:
             self.control.send({"event": "forked", "id": child.id, "pid": child.pid})
         self.unwatch(child.status)
 
-    def rehearse_end(self, child):
-        """Most of what `reap` does, and only then is it quick: each fork leaves the template's own pages to be copied anew."""
-        encode(self.end_of(child, 0))
-
     def end_of(self, child, status):
         code = os.waitstatus_to_exitcode(status)
         end = {"code": code, "signal": None} if code >= 0 else {"code": None, "signal": -code}
@@ -211,19 +206,21 @@ def learn_pages(driver, settings, requests):
     """What every run does is done by a fork with a program of the engine's own: nothing of it is seen by anybody."""
     nothing = os.open("/dev/null", os.O_RDWR)
     ours, theirs = socket.socketpair()
-    channel = 100  # Any number that nothing has here.
+    order = {"uid": os.getuid(), "gid": os.getgid(), "channel": 100, "rlimits": {}}
     code = "\n".join([*settings["refreshers"], "print('text')"]).encode()
     ours.sendall(b"token 1 -\n0mode 4 -\noncelimit 4 -\n9999code %d main.py\n%sgo 0 -\n" % (len(code), code))
 
     def rehearse():
-        for standard in (0, 1, 2):
-            os.dup2(nothing, standard)
-        os.dup2(theirs.fileno(), run.CHANNEL, inheritable=False)
+        # Into namespaces in which it is already.
+        own = os.pidfd_open(os.getpid())
+        for number, descriptor in enumerate((nothing, nothing, nothing, theirs.fileno(), nothing, own)):
+            os.dup2(descriptor, number)
         kernel.unshare(kernel.CLONE_NEWNS)
         kernel.mount("tmpfs", settings["workFolder"], "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
-        run.build_wall({"channel": channel, "rlimits": {}}, settings)
+        run.lock_in(order, settings, 0)
         run.forget_the_template(settings, requests)
-        warming.run_to_end(driver, channel)
+        os.close(run.STATUS)
+        warming.run_to_end(driver, order["channel"])
 
     try:
         return pages.learn(rehearse)
@@ -260,11 +257,15 @@ def main():
     warming.settle(driver, settings["refreshers"])
     gc.freeze()
     huge.collapse()
-    claims = pins.pin_written(*learn_pages(driver, settings, requests))
-    # What is only read pays while nobody waits.
-    settings["claims"] = {True: claims, False: [pages.written(ranges) for ranges in claims]}
     occupy_low_descriptors()
     template = Template(control, settings, seeds.make_drawers(requests.seeds_random))
+    gc.freeze()
+    # Nothing is done from here on that changes where a fork finds its memory.
+    learned = learn_pages(driver, settings, requests)
+    pinned = pins.pin_written(learned)
+    # What is only read pays while nobody waits.
+    settings["claims"] = {rehearse: learned.to_claim(pinned, reads=rehearse) for rehearse in (True, False)}
+    gc.freeze()
     order = template.serve()
     # Here only in a fork.
     try:
