@@ -30,8 +30,9 @@ _ENTRY = 8  # Bytes that the kernel tells of a page in pagemap.
 _GAP = {POPULATE_READ: 15, POPULATE_WRITE: 0}
 _MOST_PAGES = 16_384
 
-# Of memory that is not used there is none. A mapping for which there is no room is passed over.
-_TABLE_BYTES, _MOMENT_BYTES, _RANGES_BYTES = 1 << 20, 64 << 20, 1 << 20
+_TABLE_BYTES, _RANGES_BYTES = 1 << 20, 1 << 20
+# What the kernel tells of a gibibyte takes two mebibytes. A mapping for which there is no room is passed over.
+_MOST_MOMENT_BYTES = 64 << 20
 _MAPPING = struct.Struct("QQQQ")  # Advice, first page, how many, where the kernel's words about them are kept.
 _RANGE = struct.Struct("QQ")  # Address and bytes: also what io_uring takes.
 
@@ -49,24 +50,17 @@ class Learned:
     Ranges are memory full of `(address, bytes)`.
     """
 
-    def __init__(self, early_written=b"", late_written=b"", early_read=b"", late_read=b""):
-        sizes = [len(ranges) for ranges in (early_written, late_written, early_read, late_read)]
+    def __init__(self, parts=(b"",) * 4):
+        """`parts`: what is written to early and late, and what is read early and late."""
+        ends = list(itertools.accumulate(map(len, parts), initial=0))
         # This process's alone, and beside what Python gives to its objects.
-        self.memory = mmap.mmap(-1, sum(sizes) + 1, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.memory = mmap.mmap(-1, ends[-1] + 1, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         whole = memoryview(self.memory)
-        place = sizes[0] + sizes[1]
-        self.written = whole[:place]
-        self.early_written = whole[: sizes[0]]
-        self.late_written = whole[sizes[0] : place]
-        self.early_read = whole[place : place + sizes[2]]
-        self.late_read = whole[place + sizes[2] : sum(sizes)]
-        for ranges, given in (
-            (self.early_written, early_written),
-            (self.late_written, late_written),
-            (self.early_read, early_read),
-            (self.late_read, late_read),
-        ):
-            ranges[:] = given
+        whole[: ends[-1]] = b"".join(parts)
+        self.written = whole[: ends[2]]
+        self.early_written, self.late_written, self.early_read, self.late_read = (
+            whole[start:end] for start, end in zip(ends, ends[1:])
+        )
 
     @property
     def address(self):
@@ -92,40 +86,38 @@ def learn(rehearse):
 
     What they write to is afterwards owned by this process alone, in small pages (`huge.py`).
     """
-    table, first, second = (mmap.mmap(-1, size) for size in (_TABLE_BYTES, _MOMENT_BYTES, _MOMENT_BYTES))
+    table = mmap.mmap(-1, _TABLE_BYTES)
+    if not _apart(lambda: _write_mappings(table)):
+        return Learned()
+    size = max(place + count * _ENTRY for _, _, count, place in _each_mapping(table))
+    first, second = mmap.mmap(-1, size), mmap.mmap(-1, size)
     parts = [mmap.mmap(-1, _RANGES_BYTES) for _ in range(4)]
-    try:
-        if not _apart(lambda: _write_mappings(table)):
-            return Learned()
-        done, done_out = os.pipe()
-        held, held_out = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                # Its own files in /proc are its own to read.
-                kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
-                pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
-                _take(table, pagemap, first)
-                rehearse()
-                _take(table, pagemap, second)
-                os.close(held_out)
-                os.write(done_out, b"1")
-                os.read(held, 1)
-            finally:
-                os._exit(0)
-        os.close(done_out)
-        learned = Learned()
-        if os.read(done, 1) != b"" and _apart(lambda: _reckon(table, first, second, parts)):
-            learned = Learned(*(_unpack(part) for part in parts))
-            # While somebody else has them too, so that this process has to take copies.
-            claim([(POPULATE_WRITE, learned.written)])
-        for descriptor in (done, held, held_out):
-            os.close(descriptor)
-        os.waitpid(pid, 0)
-        return learned
-    finally:
-        for memory in (table, first, second, *parts):
-            memory.close()
+    done, done_out = os.pipe()
+    held, held_out = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            # Its own files in /proc are its own to read.
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+            pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+            _take(table, pagemap, first)
+            rehearse()
+            _take(table, pagemap, second)
+            os.close(held_out)
+            os.write(done_out, b"1")
+            os.read(held, 1)
+        finally:
+            os._exit(0)
+    os.close(done_out)
+    learned = Learned()
+    if os.read(done, 1) != b"" and _apart(lambda: _reckon(table, first, second, parts)):
+        learned = Learned([_unpack(part) for part in parts])
+        # While somebody else has them too, so that this process has to take copies.
+        claim([(POPULATE_WRITE, learned.written)])
+    for descriptor in (done, held, held_out):
+        os.close(descriptor)
+    os.waitpid(pid, 0)
+    return learned
 
 
 def _apart(work):
@@ -151,7 +143,7 @@ def _write_mappings(table):
         else:
             continue
         pages = (end - start) // _PAGE
-        if place + pages * _ENTRY > _MOMENT_BYTES or (count + 2) * _MAPPING.size > _TABLE_BYTES:
+        if place + pages * _ENTRY > _MOST_MOMENT_BYTES or (count + 2) * _MAPPING.size > _TABLE_BYTES:
             continue
         _MAPPING.pack_into(table, count * _MAPPING.size, advice, start // _PAGE, pages, place)
         place += pages * _ENTRY
@@ -159,7 +151,7 @@ def _write_mappings(table):
 
 
 def _each_mapping(table):
-    """All up to the first that is nothing."""
+    """All of them: the first that is nothing is their end."""
     for place in range(0, _TABLE_BYTES, _MAPPING.size):
         mapping = _MAPPING.unpack_from(table, place)
         if mapping[0] == 0:
