@@ -194,32 +194,41 @@ def occupy_low_descriptors():
 
 
 def arrange_descriptors(wanted):
-    """In the child: the pipes at 0, 1 and 2, the channel at 3, what locking in needs behind it, and nothing else."""
-    for number, descriptor in enumerate(wanted):
-        os.dup2(descriptor, number)
+    """In the child: what is wanted, and nothing else."""
+    place_descriptors(wanted)
     kernel.close_from(len(wanted))
     # A supervisor that is no root may open the other ends only where the owner of /proc/PID/fd is its own user.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+
+
+def place_descriptors(wanted):
+    """The pipes at 0, 1 and 2, the channel at 3, what locking in needs behind it."""
+    for number, descriptor in enumerate(wanted):
+        os.dup2(descriptor, number)
+
+
+def become_run(order, settings, requests, late):
+    """The last steps before the code. `late`: pages to ask for."""
+    run.lock_in(order, settings, order["entries"], late)
+    run.forget_the_template(settings, requests)
+    os.close(run.STATUS)
 
 
 def learn_pages(driver, settings, requests):
     """What every run does is done by a fork with a program of the engine's own: nothing of it is seen by anybody."""
     nothing = os.open("/dev/null", os.O_RDWR)
     ours, theirs = socket.socketpair()
-    order = {"uid": os.getuid(), "gid": os.getgid(), "channel": 100, "rlimits": {}}
+    order = {"uid": os.getuid(), "gid": os.getgid(), "entries": 0, "channel": 100, "rlimits": {}}
     code = "\n".join([*settings["refreshers"], "print('text')"]).encode()
     ours.sendall(b"token 1 -\n0mode 4 -\noncelimit 4 -\n9999code %d main.py\n%sgo 0 -\n" % (len(code), code))
 
     def rehearse():
         # Into namespaces in which it is already.
         own = os.pidfd_open(os.getpid())
-        for number, descriptor in enumerate((nothing, nothing, nothing, theirs.fileno(), nothing, own)):
-            os.dup2(descriptor, number)
+        place_descriptors((nothing, nothing, nothing, theirs.fileno(), nothing, own))
         kernel.unshare(kernel.CLONE_NEWNS)
         kernel.mount("tmpfs", settings["workFolder"], "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
-        run.lock_in(order, settings, 0)
-        run.forget_the_template(settings, requests)
-        os.close(run.STATUS)
+        become_run(order, settings, requests, ())
         warming.run_to_end(driver, order["channel"])
 
     try:
@@ -255,7 +264,6 @@ def main():
     gc.disable()
     gc.freeze()
     warming.settle(driver, settings["refreshers"])
-    gc.freeze()
     huge.collapse()
     occupy_low_descriptors()
     template = Template(control, settings, seeds.make_drawers(requests.seeds_random))
@@ -269,9 +277,7 @@ def main():
     order = template.serve()
     # Here only in a fork.
     try:
-        run.lock_in(order, settings, order["entries"], settings["claims"][order["rehearse"]][1])
-        run.forget_the_template(settings, requests)
-        os.close(run.STATUS)
+        become_run(order, settings, requests, settings["claims"][order["rehearse"]][1])
     except BaseException as error:  # noqa: BLE001
         os.write(run.STATUS, f"locking in: {type(error).__name__}: {error}\n{traceback.format_exc()}".encode())
         os._exit(1)
