@@ -40,11 +40,6 @@ export function startSupervisor(code: string, { under = [], stdio = [] }: Superv
       resolve({ code, signal });
     });
   });
-  const lineNow = (word: string): string | undefined =>
-    text
-      .slice(0, text.lastIndexOf("\n") + 1)
-      .split("\n")
-      .find((candidate) => candidate.startsWith(word));
   return {
     pid: child.pid!,
     ended,
@@ -55,7 +50,8 @@ export function startSupervisor(code: string, { under = [], stdio = [] }: Superv
     line: (word) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          const line = lineNow(word);
+          const whole = text.split("\n").slice(0, -1);
+          const line = whole.find((candidate) => candidate.startsWith(word));
           if (line === undefined) return;
           child.stdout!.off("data", look);
           resolve(line.slice(word.length).trim());

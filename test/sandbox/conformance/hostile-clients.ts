@@ -253,6 +253,8 @@ secure.sendall(b"GET /bytes/300000 HTTP/1.1\\r\\nHost: allowed.test\\r\\nConnect
     test("that open a thousand connections have as many as they may, and leave none", async () => {
       const { http } = internet;
       const before = readdirSync("/proc/self/fd").length;
+      // A relay that is out of reach closes by itself what is too much.
+      const refusal = backend.relayIsOutOfReach === true ? "" : "HTTP/1.1 429";
       const { lines, reasons } = await run(`
 where = "allowed.test:${http}"
 held, refused = [], 0
@@ -267,14 +269,14 @@ print(len(held) > 0)
 for client in held: client.close()
 # What the relay has not yet closed of these takes its descriptors, so some of the next it closes unheard. None of them asks for anything, so that
 # who is answered is refused.
-crowd, said, deadline = set(), b"", time.monotonic() + 50
-while not said and time.monotonic() < deadline:
+crowd, refused, deadline = set(), False, time.monotonic() + 50
+while not refused and time.monotonic() < deadline:
   if len(crowd) < 100: crowd.add(connect())
   for client in select.select(crowd, [], [], 0.02)[0]:
-    said = said or rest(client) or ${backend.relayIsOutOfReach === true ? 'b"closed"' : 'b""'}
+    refused = rest(client).startswith(b"${refusal}") or refused
     crowd.remove(client)
     client.close()
-print(said.split(b"\\r\\n")[0][:12] in (b"HTTP/1.1 429", b"closed"))
+print(refused)
 for client in crowd: client.close()
 for _ in range(100):
   said = first(f"GET http://{where}/ HTTP/1.1\\r\\nHost: {where}\\r\\nConnection: close\\r\\n\\r\\n".encode())

@@ -1,6 +1,5 @@
 /** Supervisors that die: what they leave is removed, by itself or by whoever starts next, and nothing else is. */
 import { afterEach, describe, expect, test } from "vitest";
-import { untilNothing } from "../remains.js";
 import { endSupervisors, startSupervisor } from "../supervisor.js";
 import { type BackendUnderTest, executorOf } from "./backend-under-test.js";
 
@@ -9,6 +8,8 @@ export function describeSupervisors(backend: BackendUnderTest): void {
     const options = JSON.stringify({ ...backend.config, timeLimit: 60 });
     const sleeper = `const executor = new SandboxExecutor(${options});
     executor.executeCode("import time\\nprint('up', flush=True)\\ntime.sleep(60)", { onStdout: () => console.log("up") });`;
+
+    const patience = { timeout: 20_000 };
 
     afterEach(endSupervisors);
 
@@ -22,7 +23,7 @@ export function describeSupervisors(backend: BackendUnderTest): void {
       const run = await executor.executeCode("print(6 * 7)"); console.log("next " + run.output); await executor.close();`);
       expect(await next.line("next")).toBe("42");
       await next.ended;
-      expect(await untilNothing(() => backend.remainsOf(child.pid))).toEqual([]);
+      await expect.poll(() => backend.remainsOf(child.pid), patience).toEqual([]);
     });
 
     test("that ends in order leaves nothing, spares included", async () => {
@@ -30,7 +31,7 @@ export function describeSupervisors(backend: BackendUnderTest): void {
       for (let round = 0; round < 3; round++) await executor.executeCode("1");
       await executor.close();`);
       await child.ended;
-      expect(await untilNothing(() => backend.remainsOf(child.pid))).toEqual([]);
+      await expect.poll(() => backend.remainsOf(child.pid), patience).toEqual([]);
     });
 
     test("does not touch what is another's", async () => {

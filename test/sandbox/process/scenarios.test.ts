@@ -2,7 +2,7 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { ProcessSandboxExecutor } from "#src/sandbox/sandbox-executor.js";
-import { remainsOf, untilNothing } from "../remains.js";
+import { remainsOf } from "../remains.js";
 import { endSupervisors, startSupervisor } from "../supervisor.js";
 
 const executor = new ProcessSandboxExecutor({ timeLimit: 20, warm: false });
@@ -59,6 +59,7 @@ describe("the host", () => {
 });
 
 describe("a supervisor", () => {
+  const patience = { timeout: 10_000 };
   const sleeper = `const executor = new ProcessSandboxExecutor({ timeLimit: 60, warm: false });
     executor.executeCode("import time\\nprint('up', flush=True)\\ntime.sleep(60)", { onStdout: () => console.log("up") });`;
 
@@ -67,13 +68,13 @@ describe("a supervisor", () => {
     await child.line("up");
     expect(remainsOf(child.pid)).not.toEqual([]);
     child.kill();
-    expect(await untilNothing(() => remainsOf(child.pid))).toEqual([]);
+    await expect.poll(() => remainsOf(child.pid), patience).toEqual([]);
   });
 
   test("that ends in the middle of a run leaves nothing", async () => {
     const child = startSupervisor(sleeper.replace('console.log("up")', "process.exit(0)"));
     await child.ended;
-    expect(await untilNothing(() => remainsOf(child.pid))).toEqual([]);
+    await expect.poll(() => remainsOf(child.pid), patience).toEqual([]);
   });
 
   test("whose keeper is killed fails the run, and leaves nothing of it", async () => {
@@ -92,7 +93,7 @@ describe("a supervisor", () => {
       .sort((left, right) => left - right);
     process.kill(keeper!, "SIGKILL");
     expect(await verdict).toMatch(/^(sandbox-failure|killed)$/);
-    expect(await untilNothing(() => remainsOf(child.pid).filter((remain) => /^\d+$/.test(remain)))).toEqual([]);
+    await expect.poll(() => remainsOf(child.pid).filter((remain) => /^\d+$/.test(remain)), patience).toEqual([]);
     child.kill();
     await child.ended;
   });
@@ -107,7 +108,9 @@ describe("a supervisor", () => {
     );
     await child.line("stalled");
     const driver = () => remainsOf(child.pid).filter((pid) => isDriver(pid));
-    expect(await untilNothing(driver, 15_000), "the code is dead while the supervisor is still stalled").toEqual([]);
+    await expect
+      .poll(driver, { timeout: 8000, message: "the code is dead while the supervisor is still stalled" })
+      .toEqual([]);
     expect(child.isRunning).toBe(true);
     expect(await child.line("verdict")).toBe("timeout");
     await child.ended;

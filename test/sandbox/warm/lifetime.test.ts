@@ -1,7 +1,6 @@
 /** How long servers, spares and sessions live: never longer than their supervisor, and never so long that they keep it. */
-import { readdirSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
-import { descendantsOf, isRunning } from "../remains.js";
+import { cgroupsOf, descendantsOf, isRunning } from "../remains.js";
 import { endSupervisors, startSupervisor } from "../supervisor.js";
 
 const limits = `onUnsupported: ["memoryLimit", "cpuQuota"]`;
@@ -48,7 +47,7 @@ console.log("said", (await manager.executeCode("print(1)")).output.trim());
 await manager.close();`);
   expect(await next.line("said")).toBe("1");
   await next.ended;
-  expect(groupsOf(child.pid)).toEqual([]);
+  expect(cgroupsOf(child.pid)).toEqual([]);
 });
 
 test("a program that ends without closing ends by itself, and leaves no process", async () => {
@@ -56,8 +55,7 @@ test("a program that ends without closing ends by itself, and leaves no process"
 console.log("pids", process.pid);
 console.log("done");
 `);
-  const done = child.line("done");
-  await done;
+  await child.line("done");
   const before = descendantsOf(child.pid);
   expect(await child.ended).toEqual({ code: 0, signal: null });
   await expect.poll(() => before.filter(isRunning), { timeout: 45_000 }).toEqual([]);
@@ -81,7 +79,7 @@ setInterval(() => {}, 1000);
 `);
   expect(await child.line("more")).toBe("0 ended");
   await expect.poll(() => descendantsOf(child.pid)).toEqual([]);
-  expect(groupsOf(child.pid)).toEqual([]);
+  expect(cgroupsOf(child.pid)).toEqual([]);
   child.kill();
   await child.ended;
 });
@@ -187,21 +185,3 @@ await manager.close();
   expect(await child.line("seen")).toBe("out0");
   await child.ended;
 });
-
-/** Groups of a supervisor, in any hierarchy. */
-function groupsOf(pid: number): string[] {
-  const found: string[] = [];
-  const walk = (folder: string, depth: number) => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (!entry.isDirectory()) continue;
-      if (new RegExp(`^oe-\\d+-${pid}-`).test(entry.name)) found.push(entry.name);
-      else if (depth < 5) walk(`${folder}/${entry.name}`, depth + 1);
-    }
-  };
-  try {
-    walk("/sys/fs/cgroup", 0);
-  } catch {
-    // A group that went away while it was looked at.
-  }
-  return found;
-}
